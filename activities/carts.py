@@ -1,0 +1,40 @@
+"""Locking and unlocking the cart."""
+
+from temporalio import activity
+
+from commerce.contract import Checkout, LockResult, OtherRequest, Outcome, Undo
+from commerce.ports import Carts
+
+
+class CartActivities:
+    """Needs the carts port."""
+
+    def __init__(self, carts: Carts) -> None:
+        self._carts = carts
+
+    @activity.defn(name="lock_cart")
+    def lock_cart(self, checkout: Checkout) -> LockResult:
+        """Lock the cart and freeze the snapshot that everything later is computed from.
+
+        Idempotent by the checkout id that holds the lock, and by the request's key.
+        Undone by ``unlock_cart``.
+        """
+        return self._carts.lock(checkout)
+
+    @activity.defn(name="unlock_cart")
+    def unlock_cart(self, undo: Undo) -> Outcome:
+        """Give the cart back to the shopper and store the refusal under the request's key.
+
+        Answers with the order instead, should this run have created one after all.
+
+        Idempotent by the checkout id that holds the lock. Undoes ``lock_cart``.
+        """
+        return self._carts.unlock(undo.checkout, undo.refusal)
+
+    @activity.defn(name="store_answer")
+    def store_answer(self, other: OtherRequest) -> Outcome:
+        """Store the outcome under the key of a request that joined this run.
+
+        Idempotent by that key. Needs no undo.
+        """
+        return self._carts.answer(other.request, other.outcome)

@@ -1,0 +1,33 @@
+"""Creating the order and announcing it."""
+
+from temporalio import activity
+
+from commerce.contract import Outcome, PlacedOrder, SnapshotRef
+from commerce.ports import OrderEvents, Orders
+
+
+class OrderActivities:
+    """Needs the orders port and a place to announce orders."""
+
+    def __init__(self, orders: Orders, events: OrderEvents) -> None:
+        self._orders = orders
+        self._events = events
+
+    @activity.defn(name="create_order")
+    def create_order(self, ref: SnapshotRef) -> Outcome:
+        """Turn the locked cart into its order, in one transaction.
+
+        Idempotent by the cart, which becomes one order. Not undone: the order exists.
+        """
+        return self._orders.create(ref.checkout, ref.digest)
+
+    @activity.defn(name="announce_order")
+    def announce_order(self, order: PlacedOrder) -> None:
+        """Tell the world about the order, from the outbox.
+
+        Idempotent by the event id: told at least once. Needs no undo.
+        """
+        event = self._orders.pending_event(order.order_number)
+        if event:
+            self._events.publish(event)
+            self._orders.mark_announced(event.event_id)

@@ -1,0 +1,293 @@
+"""The client: one update-with-start per call, repeated under one key until it is answered."""
+
+import asyncio
+import re
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from pydantic import ValidationError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from client.answers import Answered, Pending, Refused
+from client.errors import CheckoutUnavailableError, InvalidRequestError
+from commerce.contract import (
+    ANOTHER_REQUEST,
+    DEFAULT_TASK_QUEUE,
+    Answer,
+    CheckoutRequest,
+    OrderPlaced,
+    workflow_id,
+)
+from commerce.domain.carts import Shopper
+from commerce.domain.errors import Operation, RefusalReason, refuse
+from commerce.domain.money import Money
+from workflows.checkout import CheckoutWorkflow
+
+DEFAULT_DEADLINE = timedelta(seconds=30)
+TASK_TIMEOUT = timedelta(seconds=5)
+"""After a worker dies, its checkouts go on elsewhere this much later."""
+
+JOIN_WAIT_S = 1.0
+RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+_HOPELESS = {
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+    RPCStatusCode.UNIMPLEMENTED,
+}
+_CART_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_MAX_PAYMENT_ID_CHARS = 255
+
+
+class CheckoutClient:
+    """Checks carts out. One per process is enough; it is safe to share between tasks."""
+
+    def __init__(self, temporal: Client, task_queue: str = DEFAULT_TASK_QUEUE) -> None:
+        """Use a connection that exists.
+
+        Args:
+            temporal: Its payload converter is replaced by Temporal's pydantic one; codec and
+                interceptors stay.
+            task_queue: The task queue of the checkout workers.
+        """
+        config = temporal.config()
+        config["data_converter"] = replace(
+            config["data_converter"],
+            payload_converter_class=pydantic_data_converter.payload_converter_class,
+        )
+        self._temporal = Client(**config)
+        self._task_queue = task_queue
+
+    @classmethod
+    async def connect(cls, task_queue: str = DEFAULT_TASK_QUEUE) -> Self:
+        """Connect as Temporal's environment configuration says (``TEMPORAL_ADDRESS`` and so on).
+
+        Raises:
+            CheckoutUnavailableError: The server cannot be reached.
+        """
+        config = ClientConfig.load_client_connect_config()
+        config.setdefault("target_host", "localhost:7233")
+        try:
+            client = await Client.connect(**config, data_converter=pydantic_data_converter)
+        except RuntimeError as error:
+            raise CheckoutUnavailableError(
+                f"cannot reach Temporal at {config.get('target_host')}: {error}"
+            ) from error
+        return cls(client, task_queue)
+
+    async def place_order(
+        self,
+        cart_id: str,
+        *,
+        shopper: Shopper | None = None,
+        store: str = "",
+        idempotency_key: str | None = None,
+        expected_total: Money | None = None,
+        deadline: timedelta = DEFAULT_DEADLINE,
+    ) -> Answered:
+        """Turn a cart into its order, paid by the offline method that was set on it.
+
+        Args:
+            cart_id: The cart.
+            shopper: Who asks; a guest if not given.
+            store: Code of the store the shopper is in, to be checked against the cart's.
+            idempotency_key: Give one to be able to repeat the call after a restart: the same key
+                always gets the same outcome. 1 to 255 printable ASCII characters.
+            expected_total: What the shopper was shown; any other total is refused.
+            deadline: When to stop waiting; the answer is then ``Pending``.
+
+        Raises:
+            InvalidRequestError: An argument is malformed; nothing was sent.
+            CheckoutUnavailableError: Temporal refuses this caller.
+        """
+        return await self._call(
+            Operation.PLACE_ORDER,
+            cart_id,
+            "",
+            shopper,
+            store,
+            idempotency_key,
+            expected_total,
+            deadline,
+        )
+
+    async def complete_order(
+        self,
+        cart_id: str,
+        payment_id: str,
+        *,
+        shopper: Shopper | None = None,
+        store: str = "",
+        idempotency_key: str | None = None,
+        expected_total: Money | None = None,
+        deadline: timedelta = DEFAULT_DEADLINE,
+    ) -> Answered:
+        """Turn a cart into its order, paid by a payment that exists at the gateway.
+
+        Args:
+            payment_id: The payment that the shopper approved, for this cart and its exact total.
+
+        The other arguments and the errors are those of ``place_order``.
+        """
+        return await self._call(
+            Operation.COMPLETE_ORDER,
+            cart_id,
+            payment_id,
+            shopper,
+            store,
+            idempotency_key,
+            expected_total,
+            deadline,
+        )
+
+    async def outcome(self, cart_id: str) -> OrderPlaced | Refused | None:
+        """The outcome of the cart's latest checkout, without starting one.
+
+        Returns:
+            None while it is not known, and when Temporal keeps no checkout of this cart (any
+            more); a repeat with the same idempotency key gets the order even then.
+
+        Raises:
+            CheckoutUnavailableError: Temporal cannot be reached.
+        """
+        handle = self._temporal.get_workflow_handle_for(
+            CheckoutWorkflow.run, workflow_id(str(cart_id))
+        )
+        try:
+            known = await handle.query(CheckoutWorkflow.outcome)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise CheckoutUnavailableError(error.message) from error
+        if known.outcome is None or isinstance(known.outcome, OrderPlaced):
+            return known.outcome
+        return Refused.of(known.outcome, known.operation, cart_id)
+
+    async def _call(
+        self,
+        operation: Operation,
+        cart_id: str,
+        payment_id: str,
+        shopper: Shopper | None,
+        store: str,
+        idempotency_key: str | None,
+        expected_total: Money | None,
+        deadline: timedelta,
+    ) -> Answered:
+        """Check what can be checked here, then ask."""
+        reason = _refused_here(cart_id, payment_id)
+        if reason:
+            return Refused.of(refuse(reason), operation, cart_id or "")
+        try:
+            request = CheckoutRequest(
+                operation=operation,
+                cart_id=cart_id,
+                shopper=shopper or Shopper.guest(),
+                store_code=store,
+                payment_id=payment_id,
+                expected_total=expected_total,
+                asked_at=datetime.now(UTC),
+                idempotency_key=uuid.uuid4().hex if idempotency_key is None else idempotency_key,
+            )
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InvalidRequestError(f"{where}: {first['msg']}") from None
+        return await self._ask(request, deadline)
+
+    async def _ask(self, request: CheckoutRequest, deadline: timedelta) -> Answered:
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                answer = await self._until_answered(request)
+        except TimeoutError:
+            return Pending(
+                operation=request.operation,
+                cart_id=request.cart_id,
+                idempotency_key=request.idempotency_key,
+                _request=request,
+                _ask=self._ask,
+            )
+        outcome = answer.outcome
+        if answer.fingerprint != request.fingerprint:
+            outcome = refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
+        if isinstance(outcome, OrderPlaced):
+            return outcome
+        return Refused.of(outcome, request.operation, request.cart_id)
+
+    async def _until_answered(self, request: CheckoutRequest) -> Answer:
+        """Repeat under the same key, whatever gets lost on the way."""
+        attempt = 0
+        while True:
+            try:
+                return await self._update_with_start(request)
+            except WorkflowUpdateFailedError as error:
+                if not _is_another_request(error):
+                    raise CheckoutUnavailableError(f"the checkout broke: {error.cause}") from error
+                await self._join(request)
+            except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+                _raise_if_cancelled()
+                if isinstance(error, RPCError) and error.status in _HOPELESS:
+                    raise CheckoutUnavailableError(error.message) from error
+                await asyncio.sleep(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)])
+                attempt += 1
+
+    async def _update_with_start(self, request: CheckoutRequest) -> Answer:
+        return await self._temporal.execute_update_with_start_workflow(
+            CheckoutWorkflow.answer,
+            request,
+            id=request.idempotency_key,
+            start_workflow_operation=WithStartWorkflowOperation(
+                CheckoutWorkflow.run,
+                request,
+                id=workflow_id(request.cart_id),
+                task_queue=self._task_queue,
+                task_timeout=TASK_TIMEOUT,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                static_summary=str(request.operation),
+            ),
+        )
+
+    async def _join(self, request: CheckoutRequest) -> None:
+        """Wait for the run that is in the way, a while at most."""
+        handle = self._temporal.get_workflow_handle(workflow_id(request.cart_id))
+        try:
+            async with asyncio.timeout(JOIN_WAIT_S):
+                await handle.result()
+        except (TimeoutError, WorkflowFailureError):
+            return
+
+
+def _refused_here(cart_id: str, payment_id: str) -> RefusalReason | None:
+    """What needs no checkout to be refused: ids that cannot exist."""
+    if cart_id is None or cart_id == "":  # pyright: ignore[reportUnnecessaryComparison]
+        return RefusalReason.CART_ID_MISSING
+    if isinstance(cart_id, str) and not _CART_ID.fullmatch(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return RefusalReason.CART_NOT_FOUND
+    if isinstance(payment_id, str) and len(payment_id) > _MAX_PAYMENT_ID_CHARS:  # pyright: ignore[reportUnnecessaryIsInstance]
+        return RefusalReason.PAYMENT_ID_INVALID
+    return None
+
+
+def _is_another_request(error: WorkflowUpdateFailedError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.type == ANOTHER_REQUEST
+
+
+def _raise_if_cancelled() -> None:
+    """The SDK turns a cancelled wait into an error of its own; a deadline or a caller cancelled."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -1,0 +1,1 @@
+"""What checkout, client and activities share: the domain, the contract, the ports, the adapters."""

@@ -1,0 +1,1 @@
+"""The ports, filled in: SQL store, address rules, gateways, tokens, events."""

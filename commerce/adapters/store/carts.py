@@ -1,0 +1,292 @@
+"""Carts: edited by shoppers, locked by checkouts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from commerce.adapters.store.answers import Answers
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.holds import SqlStock
+from commerce.adapters.store.models import (
+    CartLineRow,
+    CartRow,
+    OrderRow,
+    PriceRow,
+    ProductRow,
+    StoreRow,
+)
+from commerce.adapters.store.stores import to_store
+from commerce.contract import Checkout, CheckoutRequest, LockedCart, Outcome
+from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus, SnapshotLine
+from commerce.domain.checks import cart_refusal
+from commerce.domain.errors import Refusal, RefusalReason, refuse
+from commerce.domain.money import Money, MoneyError
+from commerce.domain.payments import PaymentChoice
+from commerce.domain.stock import Shortage
+from commerce.domain.stores import Store
+from commerce.ports import CartNotHeldError
+
+
+class CartEditError(ValueError):
+    """A cart that cannot be saved as asked; nothing was written."""
+
+
+class SqlCarts:
+    """The carts port, and what fills carts."""
+
+    def __init__(
+        self, database: Database, stock: SqlStock, answers: Answers, lock_ttl: timedelta
+    ) -> None:
+        self._database = database
+        self._stock = stock
+        self._answers = answers
+        self._lock_ttl = lock_ttl
+
+    # -- shoppers ---------------------------------------------------------------------------
+
+    def save(self, *carts: Cart) -> None:
+        """Create carts, or replace the content of active ones; all or none.
+
+        Raises:
+            CartEditError: A cart is locked by a checkout or is an order already, or it names a
+                store or a SKU that does not exist.
+        """
+        with self._database.transaction() as tx:
+            self._check_references(tx, carts)
+            for cart in sorted(carts, key=lambda cart: cart.id):
+                self._save(tx, cart)
+
+    def find(self, cart_id: str) -> tuple[Cart, CartStatus] | None:
+        """A cart as it stands."""
+        with self._database.transaction() as tx:
+            row = tx.get(CartRow, cart_id)
+            return None if row is None else (_to_cart(row, self._lines(tx, cart_id)), row.status)
+
+    def _check_references(self, tx: Session, carts: Sequence[Cart]) -> None:
+        codes = {cart.store_code for cart in carts}
+        known_codes = set(tx.scalars(select(StoreRow.code).where(StoreRow.code.in_(codes))))
+        if unknown := sorted(codes - known_codes):
+            raise CartEditError(f"Requested store is not found: {unknown[0][:64]!r}")
+        skus = sorted({line.sku for cart in carts for line in cart.lines})
+        known: set[str] = set()
+        for start in range(0, len(skus), 500):
+            chunk = skus[start : start + 500]
+            known.update(tx.scalars(select(ProductRow.sku).where(ProductRow.sku.in_(chunk))))
+        for sku in skus:
+            if sku not in known:
+                raise CartEditError(f'Could not find a product with SKU "{sku}"')
+
+    def _save(self, tx: Session, cart: Cart) -> None:
+        now = self._database.now()
+        row = tx.scalars(select(CartRow).where(CartRow.id == cart.id).with_for_update()).one_or_none()
+        if row is None:
+            row = CartRow(id=cart.id, created_at=now)
+            tx.add(row)
+        elif row.status is CartStatus.CONVERTED:
+            raise CartEditError("The cart isn't active.")
+        elif row.locked_by is not None:
+            if row.lock_expires_at and row.lock_expires_at > now:
+                raise CartEditError("The cart is locked for processing. Please try again later.")
+            self._stock.end(tx, row.locked_by, cart.id)
+        row.store_code = cart.store_code
+        row.customer_id = cart.customer_id
+        row.email = cart.email
+        row.shipping_address = cart.shipping_address
+        row.billing_address = cart.billing_address
+        row.shipping_method = cart.shipping_method
+        row.payment_method = cart.payment.method if cart.payment else None
+        row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
+        row.status = CartStatus.ACTIVE
+        row.locked_by = row.lock_expires_at = row.snapshot = None
+        row.updated_at = now
+        tx.flush()
+        tx.execute(delete(CartLineRow).where(CartLineRow.cart_id == cart.id))
+        if cart.lines:
+            tx.execute(
+                insert(CartLineRow),
+                [
+                    {"cart_id": cart.id, "line_no": n, "sku": line.sku, "quantity": line.quantity}
+                    for n, line in enumerate(cart.lines, start=1)
+                ],
+            )
+
+    def _lines(self, tx: Session, cart_id: str) -> tuple[CartLine, ...]:
+        rows = tx.execute(
+            select(CartLineRow.sku, CartLineRow.quantity)
+            .where(CartLineRow.cart_id == cart_id)
+            .order_by(CartLineRow.line_no)
+        )
+        return tuple(CartLine(sku=sku, quantity=quantity) for sku, quantity in rows)
+
+    # -- checkouts --------------------------------------------------------------------------
+
+    def lock(self, checkout: Checkout) -> LockedCart | Outcome:
+        """Lock the cart and freeze its snapshot, or give the answer that there is already.
+
+        A lock of another run is taken over: Temporal runs one checkout per cart at a time, so
+        that run has ended, and whatever of it still executes finds its lock and hold gone.
+        """
+        request = checkout.request
+        with self._database.transaction() as tx:
+            found = tx.execute(
+                select(CartRow, StoreRow)
+                .join(StoreRow, CartRow.store_code == StoreRow.code)
+                .where(CartRow.id == request.cart_id)
+                .with_for_update(of=CartRow)
+            ).one_or_none()
+            if found is None:
+                return refuse(RefusalReason.CART_NOT_FOUND)
+            row, store_row = found
+            answered = self._answers.claim(tx, request)
+            if answered is not None:
+                return answered
+            if row.locked_by == checkout.id and row.snapshot:
+                return _locked(row.snapshot)
+            result = self._snapshot_or_outcome(tx, row, to_store(store_row), request)
+            if not isinstance(result, CartSnapshot):
+                self._answers.store(tx, request, result)
+                return result
+            if row.locked_by is not None:
+                self._stock.end(tx, row.locked_by, row.id)
+            row.status = CartStatus.LOCKED
+            row.locked_by = checkout.id
+            row.lock_expires_at = self._database.now() + self._lock_ttl
+            row.snapshot = result
+            tx.flush()
+            return _locked(result)
+
+    def _snapshot_or_outcome(
+        self, tx: Session, row: CartRow, store: Store, request: CheckoutRequest
+    ) -> CartSnapshot | Outcome:
+        if row.status is CartStatus.CONVERTED:
+            return self._already_ordered(tx, row, request)
+        lines = tx.execute(
+            select(CartLineRow.quantity, ProductRow, PriceRow.amount_minor)
+            .join(ProductRow, ProductRow.sku == CartLineRow.sku)
+            .outerjoin(
+                PriceRow,
+                (PriceRow.sku == CartLineRow.sku) & (PriceRow.currency == store.currency),
+            )
+            .where(CartLineRow.cart_id == row.id)
+            .order_by(CartLineRow.line_no)
+        ).all()
+        cart_lines = tuple(CartLine(sku=product.sku, quantity=n) for n, product, _ in lines)
+        cart = _to_cart(row, cart_lines)
+        refusal = cart_refusal(cart, store, request.shopper, request.store_code)
+        if refusal:
+            return refusal
+        frozen: list[SnapshotLine] = []
+        for quantity, product, amount_minor in lines:
+            if amount_minor is None:
+                short = Shortage(sku=product.sku, wanted=quantity, available=0)
+                return Refusal(reason=RefusalReason.PRODUCT_UNAVAILABLE, shortage=short)
+            frozen.append(
+                SnapshotLine(
+                    sku=product.sku,
+                    name=product.name,
+                    kind=product.kind,
+                    quantity=quantity,
+                    price=Money(amount_minor=amount_minor, currency=store.currency),
+                )
+            )
+        snapshot = CartSnapshot(cart=cart, store=store, lines=tuple(frozen))
+        try:
+            snapshot.totals()
+        except MoneyError:
+            return refuse(RefusalReason.TOTAL_TOO_LARGE)
+        return snapshot
+
+    def _already_ordered(self, tx: Session, row: CartRow, request: CheckoutRequest) -> Outcome:
+        """The order for who asked before it existed, else "not active", naming it to its owner."""
+        order = tx.scalars(select(OrderRow).where(OrderRow.cart_id == row.id)).one()
+        if request.shopper.customer_id != row.customer_id:
+            return refuse(RefusalReason.CART_NOT_ACTIVE)
+        placed = self._answers.placed(order)
+        if request.asked_at <= order.created_at and request.expected_total in (None, placed.total):
+            return placed
+        return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=order.number)
+
+    def snapshot(self, checkout: Checkout, digest: str) -> CartSnapshot:
+        """The snapshot of a cart that this checkout has locked.
+
+        Raises:
+            CartNotHeldError: The lock is lost, or the snapshot is not the one meant.
+        """
+        with self._database.transaction() as tx:
+            snapshot = tx.scalars(
+                select(CartRow.snapshot).where(
+                    CartRow.id == checkout.request.cart_id, CartRow.locked_by == checkout.id
+                )
+            ).one_or_none()
+        if snapshot is None or snapshot.digest() != digest:
+            raise CartNotHeldError("the cart is no longer locked by this checkout")
+        return snapshot
+
+    def unlock(self, checkout: Checkout, refusal: Refusal) -> Outcome:
+        """Give the cart back and store the refusal; the order, if there is one after all."""
+        request = checkout.request
+        with self._database.transaction() as tx:
+            row = tx.scalars(
+                select(CartRow).where(CartRow.id == request.cart_id).with_for_update()
+            ).one_or_none()
+            if row is None:
+                return refusal
+            tx.execute(
+                update(CartRow)
+                .where(CartRow.id == row.id, CartRow.locked_by == checkout.id)
+                .values(
+                    status=CartStatus.ACTIVE, locked_by=None, lock_expires_at=None, snapshot=None
+                )
+            )
+            return self._answer(tx, request, refusal)
+
+    def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
+        """Store the outcome under the request's key, unless it has one already; return that.
+
+        "Not active" is decided anew for each request: who asked before the order existed gets it.
+        """
+        with self._database.transaction() as tx:
+            row = tx.get(CartRow, request.cart_id)
+            if row is None:
+                return outcome
+            if row.status is CartStatus.CONVERTED and isinstance(outcome, Refusal):
+                outcome = self._already_ordered(tx, row, request)
+            return self._answer(tx, request, outcome)
+
+    def _answer(self, tx: Session, request: CheckoutRequest, outcome: Outcome) -> Outcome:
+        answered = self._answers.claim(tx, request)
+        if answered is not None:
+            return answered
+        self._answers.store(tx, request, outcome)
+        return outcome
+
+
+def _locked(snapshot: CartSnapshot) -> LockedCart:
+    return LockedCart(
+        digest=snapshot.digest(),
+        store_code=snapshot.store.code,
+        items=sum(line.quantity for line in snapshot.lines),
+        lines=len(snapshot.lines),
+        total=snapshot.totals().grand_total,
+    )
+
+
+def _to_cart(row: CartRow, lines: tuple[CartLine, ...]) -> Cart:
+    payment = None
+    if row.payment_method is not None:
+        payment = PaymentChoice(
+            method=row.payment_method, purchase_order_number=row.purchase_order_number
+        )
+    return Cart(
+        id=row.id,
+        store_code=row.store_code,
+        customer_id=row.customer_id,
+        email=row.email,
+        lines=lines,
+        shipping_address=row.shipping_address,
+        billing_address=row.billing_address,
+        shipping_method=row.shipping_method,
+        payment=payment,
+    )

@@ -1,0 +1,108 @@
+"""Connections and transactions, for SQLite (embedded) and PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
+
+BUSY_TIMEOUT_S = 10
+"""How long a statement waits for another's lock before it fails and its activity is retried."""
+
+
+def utc_now() -> datetime:
+    """The wall clock; the only place of the store that reads it."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """An engine, its clock, and one way to open a transaction.
+
+    SQLite has one writer connection and begins every transaction with the write lock, so that
+    concurrent checkouts queue instead of failing with "database is locked".
+    """
+
+    def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
+        """Open lazily; nothing is connected yet.
+
+        Args:
+            url: SQLAlchemy URL: ``sqlite:///path`` or ``postgresql+psycopg://...``.
+            now: The clock: holds and locks expire by it.
+        """
+        self.now = now
+        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded store."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any exception."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent view of the whole store; nothing is written."""
+        with self.transaction() as session:
+            if not self.is_sqlite:
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            yield session
+
+    def insert(self, table: type[DeclarativeBase]) -> "postgresql.Insert | sqlite.Insert":
+        """An insert that knows ON CONFLICT, in the dialect of this database."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=60,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+    )
+
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a committed order survives power loss (docs/adr/0002)
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_size=16,
+        max_overflow=4,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": BUSY_TIMEOUT_S,
+            "options": f"-c lock_timeout={BUSY_TIMEOUT_S}s -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=60s",
+        },
+    )

@@ -1,0 +1,330 @@
+"""The tables. Rows never leave the store package; money is minor units, time is UTC."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import JSON, TypeDecorator
+
+from commerce.domain.addresses import Address
+from commerce.domain.carts import CartSnapshot, CartStatus, ProductKind
+from commerce.domain.errors import Refusal
+from commerce.domain.orders import OrderStatus
+from commerce.domain.payments import PaymentStatus
+from commerce.domain.stock import HoldStatus
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time zone aware column; SQLite keeps UTC without saying so."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """To UTC; a naive time is a bug."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        """Always aware."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class AsJson(TypeDecorator[BaseModel]):
+    """A domain model as canonical JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        super().__init__()
+        self.model = model
+
+    def process_bind_param(self, value: BaseModel | None, dialect: Any) -> str | None:
+        """The model's JSON."""
+        return None if value is None else value.model_dump_json()
+
+    def process_result_value(self, value: Any, dialect: Any) -> BaseModel | None:
+        """The model again, checked."""
+        return None if value is None else self.model.model_validate_json(value)
+
+
+def _names(states: type[StrEnum]) -> Enum:
+    return Enum(
+        states,
+        native_enum=False,
+        create_constraint=False,
+        length=16,
+        values_callable=lambda kind: [state.value for state in kind],
+    )
+
+
+class Base(DeclarativeBase):
+    """All tables, with one naming scheme for constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        datetime: UtcDateTime,
+        str: String(255),
+        CartStatus: _names(CartStatus),
+        HoldStatus: _names(HoldStatus),
+        OrderStatus: _names(OrderStatus),
+        PaymentStatus: _names(PaymentStatus),
+        ProductKind: _names(ProductKind),
+        Address: AsJson(Address),
+        CartSnapshot: AsJson(CartSnapshot),
+        Refusal: AsJson(Refusal),
+        list[str]: JSON,
+    }
+
+
+class StoreRow(Base):
+    """Settings of one storefront."""
+
+    __tablename__ = "stores"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    allowed_countries: Mapped[list[str]]
+    order_prefix: Mapped[str]
+    guest_checkout: Mapped[bool]
+    payment_methods: Mapped[list[str]]
+    shipping_methods: Mapped[list[str]]
+
+
+class ProductRow(Base):
+    """What can be sold."""
+
+    __tablename__ = "products"
+
+    sku: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[ProductKind]
+
+
+class PriceRow(Base):
+    """A product's price in one currency."""
+
+    __tablename__ = "prices"
+
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku), primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (CheckConstraint("amount_minor >= 0", name="not_negative"),)
+
+
+class StockRow(Base):
+    """Units of one SKU.
+
+    ``on_hand`` = ``stocked`` - all that was ever committed; ``held`` = the sum of the open holds.
+    """
+
+    __tablename__ = "stock"
+
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku), primary_key=True)
+    managed: Mapped[bool]
+    stocked: Mapped[int] = mapped_column(BigInteger)
+    on_hand: Mapped[int] = mapped_column(BigInteger)
+    held: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        CheckConstraint("on_hand >= 0", name="never_below_zero"),
+        CheckConstraint("held >= 0", name="held_never_below_zero"),
+        CheckConstraint("held <= on_hand", name="never_oversold"),
+    )
+
+
+class CartRow(Base):
+    """A cart; while it is locked, with the snapshot of the checkout that locked it."""
+
+    __tablename__ = "carts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    store_code: Mapped[str] = mapped_column(ForeignKey(StoreRow.code))
+    customer_id: Mapped[str | None]
+    email: Mapped[str | None]
+    shipping_address: Mapped[Address | None]
+    billing_address: Mapped[Address | None]
+    shipping_method: Mapped[str | None]
+    payment_method: Mapped[str | None]
+    purchase_order_number: Mapped[str]
+    status: Mapped[CartStatus]
+    locked_by: Mapped[str | None]
+    lock_expires_at: Mapped[datetime | None]
+    snapshot: Mapped[CartSnapshot | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint(
+            "(status = 'locked') = (locked_by IS NOT NULL)"
+            " AND (status = 'locked') = (snapshot IS NOT NULL)"
+            " AND (status = 'locked') = (lock_expires_at IS NOT NULL)",
+            name="locked_means_locked",
+        ),
+    )
+
+
+class CartLineRow(Base):
+    """A line of a cart."""
+
+    __tablename__ = "cart_lines"
+
+    cart_id: Mapped[str] = mapped_column(
+        ForeignKey(CartRow.id, ondelete="CASCADE"), primary_key=True
+    )
+    line_no: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku))
+    quantity: Mapped[int]
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="positive"),)
+
+
+class HoldRow(Base):
+    """Stock set aside for one checkout. A released one stays, so that a late hold is refused."""
+
+    __tablename__ = "holds"
+
+    checkout_id: Mapped[str] = mapped_column(primary_key=True)
+    cart_id: Mapped[str]
+    status: Mapped[HoldStatus]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "status", "expires_at"),)
+
+
+class HoldLineRow(Base):
+    """Units of one SKU in a hold."""
+
+    __tablename__ = "hold_lines"
+
+    checkout_id: Mapped[str] = mapped_column(ForeignKey(HoldRow.checkout_id), primary_key=True)
+    sku: Mapped[str] = mapped_column(ForeignKey(ProductRow.sku), primary_key=True, index=True)
+    quantity: Mapped[int]
+
+    __table_args__ = (CheckConstraint("quantity > 0", name="positive"),)
+
+
+class OrderSequenceRow(Base):
+    """The last order value given under a prefix."""
+
+    __tablename__ = "order_sequences"
+
+    prefix: Mapped[str] = mapped_column(primary_key=True)
+    last_value: Mapped[int]
+
+
+class OrderRow(Base):
+    """An order. ``cart_id`` and ``payment_id`` are unique: the last line of defence."""
+
+    __tablename__ = "orders"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    cart_id: Mapped[str] = mapped_column(ForeignKey(CartRow.id), unique=True)
+    checkout_id: Mapped[str] = mapped_column(unique=True)
+    store_code: Mapped[str] = mapped_column(ForeignKey(StoreRow.code))
+    order_prefix: Mapped[str]
+    customer_id: Mapped[str | None]
+    email: Mapped[str | None]
+    status: Mapped[OrderStatus]
+    shipping_address: Mapped[Address | None]
+    billing_address: Mapped[Address]
+    shipping_method: Mapped[str | None]
+    payment_method: Mapped[str]
+    purchase_order_number: Mapped[str]
+    payment_id: Mapped[str | None] = mapped_column(unique=True)
+    currency: Mapped[str]
+    subtotal_minor: Mapped[int] = mapped_column(BigInteger)
+    shipping_minor: Mapped[int] = mapped_column(BigInteger)
+    grand_total_minor: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("grand_total_minor = subtotal_minor + shipping_minor", name="adds_up"),
+    )
+
+
+class OrderLineRow(Base):
+    """A line of an order, frozen."""
+
+    __tablename__ = "order_lines"
+
+    order_number: Mapped[str] = mapped_column(ForeignKey(OrderRow.number), primary_key=True)
+    line_no: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[ProductKind]
+    quantity: Mapped[int]
+    price_minor: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (CheckConstraint("total_minor = price_minor * quantity", name="adds_up"),)
+
+
+class AnswerRow(Base):
+    """The idempotency record of one key: claimed when the cart is locked, answered at the end."""
+
+    __tablename__ = "answers"
+
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    cart_id: Mapped[str] = mapped_column(ForeignKey(CartRow.id), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(32))
+    order_number: Mapped[str | None] = mapped_column(ForeignKey(OrderRow.number))
+    refusal: Mapped[Refusal | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("order_number IS NULL OR refusal IS NULL", name="one_outcome"),
+    )
+
+
+class OutboxRow(Base):
+    """An event that has been, or is still to be, announced."""
+
+    __tablename__ = "outbox"
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    order_number: Mapped[str] = mapped_column(ForeignKey(OrderRow.number), unique=True)
+    created_at: Mapped[datetime]
+    announced_at: Mapped[datetime | None]
+
+
+class SandboxPaymentRow(Base):
+    """A payment of the development gateway."""
+
+    __tablename__ = "sandbox_payments"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    cart_id: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    status: Mapped[PaymentStatus]
+    capture_key: Mapped[str | None]

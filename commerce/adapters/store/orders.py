@@ -1,0 +1,245 @@
+"""Orders and the outbox."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from commerce.adapters.store.answers import Answers
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.holds import SqlStock
+from commerce.adapters.store.models import (
+    CartRow,
+    OrderLineRow,
+    OrderRow,
+    OrderSequenceRow,
+    OutboxRow,
+)
+from commerce.contract import Checkout, OrderEvent, Outcome
+from commerce.domain.carts import CartSnapshot, CartStatus, SnapshotLine, Totals
+from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
+from commerce.domain.money import Money
+from commerce.domain.orders import Order, OrderStatus, order_number
+from commerce.domain.stock import demand
+
+
+class SqlOrders:
+    """The orders port."""
+
+    def __init__(
+        self, database: Database, stock: SqlStock, answers: Answers, gateway_method: str
+    ) -> None:
+        """Args:
+        gateway_method: The payment method that an order paid at the gateway is booked under.
+        """
+        self._database = database
+        self._stock = stock
+        self._answers = answers
+        self._gateway_method = gateway_method
+
+    def create(self, checkout: Checkout, digest: str) -> Outcome:
+        """Turn the locked cart into its order.
+
+        One transaction: the hold committed, the number taken, the order written, the cart
+        converted, the answer stored, the event put into the outbox.
+        """
+        outcome: Outcome = refuse(RefusalReason.CART_CHANGED)
+
+        def attempt(tx: Session) -> None:
+            nonlocal outcome
+            outcome = self._create(tx, checkout, digest)
+
+        return self._stock.unless_short(attempt) or outcome
+
+    def _create(self, tx: Session, checkout: Checkout, digest: str) -> Outcome:
+        request = checkout.request
+        cart = tx.scalars(
+            select(CartRow).where(CartRow.id == request.cart_id).with_for_update()
+        ).one_or_none()
+        existing = tx.scalars(
+            select(OrderRow).where(OrderRow.cart_id == request.cart_id)
+        ).one_or_none()
+        if existing is not None:
+            if existing.checkout_id == checkout.id:
+                return self._answers.placed(existing)
+            return Refusal(
+                reason=RefusalReason.CART_NOT_ACTIVE, order_number=existing.number
+            )
+        if cart is None or cart.locked_by != checkout.id or cart.snapshot is None:
+            return refuse(RefusalReason.CART_CHANGED)
+        snapshot = cart.snapshot
+        if snapshot.digest() != digest:
+            return refuse(RefusalReason.CART_CHANGED)
+        if request.payment_id and self._payment_used(tx, request.payment_id):
+            return refuse(RefusalReason.PAYMENT_ID_INVALID)
+        self._stock.ensure_held(tx, checkout, demand(snapshot.lines))
+        self._stock.commit(tx, checkout.id)
+        number = self._next_number(tx, snapshot.store.order_prefix)
+        order = self._write(tx, checkout, snapshot, number)
+        cart.status = CartStatus.CONVERTED
+        cart.locked_by = cart.lock_expires_at = cart.snapshot = None
+        cart.updated_at = self._database.now()
+        tx.add(
+            OutboxRow(
+                event_id=f"{checkout.id}/order-placed",
+                order_number=number,
+                created_at=self._database.now(),
+            )
+        )
+        tx.flush()
+        placed = self._answers.placed(order)
+        self._answers.store(tx, request, placed)
+        return placed
+
+    def _next_number(self, tx: Session, prefix: str) -> str:
+        """The next number under a prefix; its row stays locked until the order is committed."""
+        value = tx.execute(
+            self._database.insert(OrderSequenceRow)
+            .values(prefix=prefix, last_value=1)
+            .on_conflict_do_update(
+                index_elements=["prefix"], set_={"last_value": OrderSequenceRow.last_value + 1}
+            )
+            .returning(OrderSequenceRow.last_value)
+        ).scalar_one()
+        return order_number(prefix, value)
+
+    def _write(
+        self, tx: Session, checkout: Checkout, snapshot: CartSnapshot, number: str
+    ) -> OrderRow:
+        request, cart, totals = checkout.request, snapshot.cart, snapshot.totals()
+        at_gateway = request.operation is Operation.COMPLETE_ORDER
+        order = OrderRow(
+            number=number,
+            cart_id=cart.id,
+            checkout_id=checkout.id,
+            store_code=cart.store_code,
+            order_prefix=snapshot.store.order_prefix,
+            customer_id=cart.customer_id,
+            email=cart.email,
+            status=OrderStatus.PENDING,
+            shipping_address=None if snapshot.is_virtual else cart.shipping_address,
+            billing_address=cart.billing_address,
+            shipping_method=None if snapshot.is_virtual else cart.shipping_method,
+            payment_method=self._gateway_method if at_gateway or not cart.payment else cart.payment.method,
+            purchase_order_number=cart.payment.purchase_order_number if cart.payment and not at_gateway else "",
+            payment_id=request.payment_id or None,
+            currency=totals.grand_total.currency,
+            subtotal_minor=totals.subtotal.amount_minor,
+            shipping_minor=totals.shipping.amount_minor,
+            grand_total_minor=totals.grand_total.amount_minor,
+            created_at=self._database.now(),
+        )
+        tx.add(order)
+        tx.flush()
+        tx.execute(
+            insert(OrderLineRow),
+            [
+                {
+                    "order_number": number,
+                    "line_no": n,
+                    "sku": line.sku,
+                    "name": line.name,
+                    "kind": line.kind,
+                    "quantity": line.quantity,
+                    "price_minor": line.price.amount_minor,
+                    "total_minor": line.total.amount_minor,
+                }
+                for n, line in enumerate(snapshot.lines, start=1)
+            ],
+        )
+        return order
+
+    def payment_used(self, payment_id: str) -> bool:
+        """Whether an order was already paid with this payment."""
+        with self._database.transaction() as tx:
+            return self._payment_used(tx, payment_id)
+
+    def _payment_used(self, tx: Session, payment_id: str) -> bool:
+        used = select(OrderRow.number).where(OrderRow.payment_id == payment_id)
+        return tx.scalars(used).one_or_none() is not None
+
+    def mark_captured(self, order_number: str) -> None:
+        """Note that the money has been taken."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                update(OrderRow)
+                .where(OrderRow.number == order_number, OrderRow.status == OrderStatus.PENDING)
+                .values(status=OrderStatus.PROCESSING)
+            )
+
+    def pending_event(self, order_number: str) -> OrderEvent | None:
+        """The order's event while it has not been announced."""
+        with self._database.transaction() as tx:
+            found = tx.execute(
+                select(OutboxRow.event_id, OrderRow)
+                .join(OrderRow, OrderRow.number == OutboxRow.order_number)
+                .where(OutboxRow.order_number == order_number, OutboxRow.announced_at.is_(None))
+            ).one_or_none()
+        if found is None:
+            return None
+        event_id, order = found
+        return OrderEvent(
+            event_id=event_id,
+            order_number=order.number,
+            store_code=order.store_code,
+            total=Money(amount_minor=order.grand_total_minor, currency=order.currency),
+        )
+
+    def mark_announced(self, event_id: str) -> None:
+        """Note that the event has been told."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                update(OutboxRow)
+                .where(OutboxRow.event_id == event_id, OutboxRow.announced_at.is_(None))
+                .values(announced_at=self._database.now())
+            )
+
+    def find(self, number: str = "", cart_id: str = "") -> Order | None:
+        """An order by its number or by the cart that it was."""
+        with self._database.transaction() as tx:
+            where = OrderRow.number == number if number else OrderRow.cart_id == cart_id
+            row = tx.scalars(select(OrderRow).where(where)).one_or_none()
+            if row is None:
+                return None
+            lines = tx.scalars(
+                select(OrderLineRow)
+                .where(OrderLineRow.order_number == row.number)
+                .order_by(OrderLineRow.line_no)
+            ).all()
+        return _to_order(row, lines)
+
+
+def _to_order(row: OrderRow, lines: Sequence[OrderLineRow]) -> Order:
+    def money(amount_minor: int) -> Money:
+        return Money(amount_minor=amount_minor, currency=row.currency)
+
+    return Order(
+        number=row.number,
+        cart_id=row.cart_id,
+        store_code=row.store_code,
+        customer_id=row.customer_id,
+        email=row.email,
+        status=row.status,
+        lines=tuple(
+            SnapshotLine(
+                sku=line.sku,
+                name=line.name,
+                kind=line.kind,
+                quantity=line.quantity,
+                price=money(line.price_minor),
+            )
+            for line in lines
+        ),
+        shipping_address=row.shipping_address,
+        billing_address=row.billing_address,
+        shipping_method=row.shipping_method,
+        payment_method=row.payment_method,
+        purchase_order_number=row.purchase_order_number,
+        payment_id=row.payment_id,
+        totals=Totals(
+            subtotal=money(row.subtotal_minor),
+            shipping=money(row.shipping_minor),
+            grand_total=money(row.grand_total_minor),
+        ),
+        created_at=row.created_at,
+    )

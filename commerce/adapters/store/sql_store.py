@@ -1,0 +1,59 @@
+"""The whole store, put together."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from commerce.adapters.store.answers import Answers
+from commerce.adapters.store.audit import SqlAudit
+from commerce.adapters.store.carts import SqlCarts
+from commerce.adapters.store.catalog import SqlCatalog
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.holds import SqlStock
+from commerce.adapters.store.orders import SqlOrders
+from commerce.adapters.store.sandbox_payments import SandboxPayments
+from commerce.adapters.store.stores import SqlStores
+from commerce.ports import OrderTokens
+
+DEFAULT_HOLD_TTL = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class SqlStore:
+    """Every part of the store over one database."""
+
+    database: Database
+    carts: SqlCarts
+    stock: SqlStock
+    orders: SqlOrders
+    stores: SqlStores
+    catalog: SqlCatalog
+    audit: SqlAudit
+    sandbox_payments: SandboxPayments
+
+
+def build_store(
+    database: Database,
+    tokens: OrderTokens,
+    hold_ttl: timedelta = DEFAULT_HOLD_TTL,
+    gateway_method: str = "sandbox",
+) -> SqlStore:
+    """Put the store together.
+
+    Args:
+        database: Migrated already, see ``schema.upgrade``.
+        tokens: Seals the token of every order that is answered.
+        hold_ttl: For how long stock and cart are set aside for one checkout.
+        gateway_method: The payment method that orders paid at the gateway are booked under.
+    """
+    answers = Answers(database, tokens)
+    stock = SqlStock(database, hold_ttl)
+    return SqlStore(
+        database=database,
+        carts=SqlCarts(database, stock, answers, hold_ttl),
+        stock=stock,
+        orders=SqlOrders(database, stock, answers, gateway_method),
+        stores=SqlStores(database),
+        catalog=SqlCatalog(database, stock),
+        audit=SqlAudit(database),
+        sandbox_payments=SandboxPayments(database),
+    )

@@ -1,0 +1,174 @@
+"""What crosses Temporal: one model in, one model out, and the names on both sides.
+
+Histories keep these for as long as they are retained: references and amounts, never people.
+"""
+
+import base64
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from commerce.domain.carts import MAX_KEY_CHARS, CartId, Shopper
+from commerce.domain.errors import Operation, Refusal
+from commerce.domain.model import Model
+from commerce.domain.money import Money
+
+WORKFLOW_TYPE = "checkout"
+ANSWER_UPDATE = "answer"
+ABORT_UPDATE = "abort"
+OUTCOME_QUERY = "outcome"
+DEFAULT_TASK_QUEUE = "checkout"
+
+SEARCH_ATTRIBUTES = (
+    "CheckoutStatus",
+    "CheckoutReason",
+    "CheckoutOperation",
+    "CheckoutOrderNumber",
+)
+"""Keywords, registered in the namespace before the first checkout; never personal."""
+
+ANOTHER_REQUEST = "AnotherRequestRuns"
+"""Error type of an ``answer`` turned away: another request for the cart is under way."""
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[!-~]+$")]
+PaymentId = Annotated[str, Field(max_length=255)]
+
+
+def workflow_id(cart_id: str) -> str:
+    """The id of a cart's checkout: a hash, for ids are never encrypted and cart ids are secrets."""
+    digest = hashlib.sha256(cart_id.encode()).digest()
+    return f"checkout-{base64.b32encode(digest).decode().lower()[:26]}"
+
+
+class CheckoutRequest(Model):
+    """One call for one cart.
+
+    Attributes:
+        store_code: The store the caller asked in; empty when it does not matter.
+        payment_id: The payment at the gateway; empty for ``place_order``.
+        expected_total: What the shopper was shown; another total is refused.
+        idempotency_key: The key of this call and of each of its repeats.
+        asked_at: When the call was first made; its repeats keep it.
+    """
+
+    operation: Operation
+    cart_id: CartId
+    shopper: Shopper
+    store_code: str = ""
+    payment_id: PaymentId = ""
+    expected_total: Money | None = None
+    idempotency_key: IdempotencyKey
+    asked_at: AwareDatetime
+
+    @property
+    def fingerprint(self) -> str:
+        """What is asked for, whatever the key: 32 hex characters."""
+        asked = self.model_dump_json(exclude={"idempotency_key", "asked_at"})
+        return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+class OrderPlaced(Model):
+    """The cart became this order.
+
+    Attributes:
+        token: Opens the order to a guest: ``keyVersion:cipher:base64``.
+    """
+
+    kind: Literal["order"] = "order"
+    order_number: str
+    token: str
+    total: Money
+
+
+Outcome = Annotated[OrderPlaced | Refusal, Field(discriminator="kind")]
+
+
+class Answer(Model):
+    """An outcome, and the fingerprint of the request that it answers."""
+
+    fingerprint: str
+    outcome: Outcome
+
+
+class KnownOutcome(Model):
+    """What a run answers when asked how it stands; no outcome while it is under way."""
+
+    operation: Operation
+    outcome: Outcome | None
+
+
+class Checkout(Model):
+    """One run of a checkout: what every step and every undo is called with.
+
+    Attributes:
+        id: ``<workflow id>/<first run id>``: the idempotency key of each of its effects.
+    """
+
+    id: str
+    request: CheckoutRequest
+
+
+class LockedCart(Model):
+    """A cart that is locked for this checkout; amounts and counts only.
+
+    Attributes:
+        digest: SHA-256 of the snapshot that everything later is computed from.
+        items: Units in the cart.
+        lines: Lines in the cart.
+        total: Grand total.
+    """
+
+    kind: Literal["locked"] = "locked"
+    digest: str
+    store_code: str
+    items: int
+    lines: int
+    total: Money
+
+
+class SnapshotRef(Model):
+    """A step's view of the cart: the checkout and the snapshot it was frozen to."""
+
+    checkout: Checkout
+    digest: str
+
+
+class Undo(Model):
+    """What an undo is called with: the run, and the refusal that its caller will get."""
+
+    checkout: Checkout
+    refusal: Refusal
+
+
+class OtherRequest(Model):
+    """Another request for the same cart, and the outcome that this run can give it."""
+
+    request: CheckoutRequest
+    outcome: Outcome
+
+
+class PlacedOrder(Model):
+    """An order and its checkout: what the steps after the answer are called with."""
+
+    checkout: Checkout
+    order_number: str
+
+
+class Passed(Model):
+    """A step that had nothing to object to."""
+
+    kind: Literal["passed"] = "passed"
+
+
+LockResult = Annotated[LockedCart | OrderPlaced | Refusal, Field(discriminator="kind")]
+StepResult = Annotated[Passed | Refusal, Field(discriminator="kind")]
+
+
+class OrderEvent(Model):
+    """An order to be announced; told at least once, under one event id."""
+
+    event_id: str
+    order_number: str
+    store_code: str
+    total: Money

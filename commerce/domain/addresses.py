@@ -1,0 +1,73 @@
+"""Postal addresses, and which of their fields must be there."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from commerce.domain.model import Model
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
+
+REQUIRED_FIELDS = (
+    "firstname",
+    "lastname",
+    "street",
+    "city",
+    "telephone",
+    "postcode",
+    "countryId",
+)
+"""What a missing address lacks, under the names and in the order of the documented message."""
+
+
+class Address(Model):
+    """An address as the shopper gave it; incomplete ones are kept and refused at checkout.
+
+    Attributes:
+        country_code: ISO 3166-1 alpha-2, upper case.
+        region: State, province or prefecture: its code or its name.
+    """
+
+    firstname: Line = ""
+    lastname: Line = ""
+    company: Line = ""
+    street: Annotated[tuple[Line, ...], Field(max_length=4)] = ()
+    city: Line = ""
+    region: Line = ""
+    postcode: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
+    country_code: Annotated[
+        str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=2)
+    ] = ""
+    telephone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
+
+
+class AddressProblem(Model):
+    """One field that keeps an address from being used.
+
+    Attributes:
+        field: The field under its documented name, such as ``postcode`` or ``countryId``.
+        missing: True when it is empty, False when it is filled in but wrong.
+    """
+
+    field: str
+    missing: bool
+
+
+def missing_address() -> tuple[AddressProblem, ...]:
+    """The problems of an address that was never set."""
+    return tuple(AddressProblem(field=field, missing=True) for field in REQUIRED_FIELDS)
+
+
+def missing_person_fields(address: Address) -> tuple[AddressProblem, ...]:
+    """The empty fields that every country needs, whatever its postal rules."""
+    values = {
+        "firstname": address.firstname,
+        "lastname": address.lastname,
+        "street": "".join(address.street),
+        "city": address.city,
+        "telephone": address.telephone,
+        "countryId": address.country_code,
+    }
+    return tuple(
+        AddressProblem(field=field, missing=True) for field, value in values.items() if not value
+    )

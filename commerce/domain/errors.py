@@ -1,0 +1,183 @@
+"""The one table of refusals: what can go wrong, and what the caller sees.
+
+A refusal is a business "no": a value, never an exception. ``CATALOGUE`` below is the only place
+where codes and messages stand; the client, the API and ``docs/errors.md`` are fed from it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from commerce.domain.addresses import AddressProblem
+from commerce.domain.model import Model
+from commerce.domain.stock import Shortage
+
+QUOTED_ID_CHARS = 64
+
+
+class Operation(StrEnum):
+    """The two operations of the checkout."""
+
+    PLACE_ORDER = "place_order"
+    COMPLETE_ORDER = "complete_order"
+
+
+class RefusalCode(StrEnum):
+    """The documented codes of both operations."""
+
+    CART_NOT_FOUND = "CART_NOT_FOUND"
+    CART_NOT_ACTIVE = "CART_NOT_ACTIVE"
+    GUEST_EMAIL_MISSING = "GUEST_EMAIL_MISSING"
+    PAYMENT_ID_INVALID = "PAYMENT_ID_INVALID"
+    UNABLE_TO_PLACE_ORDER = "UNABLE_TO_PLACE_ORDER"
+    UNABLE_TO_COMPLETE_ORDER = "UNABLE_TO_COMPLETE_ORDER"
+    UNDEFINED = "UNDEFINED"
+
+
+class Category(StrEnum):
+    """The error categories of the GraphQL transport."""
+
+    INPUT = "graphql-input"
+    AUTHORIZATION = "graphql-authorization"
+
+
+class RefusalReason(StrEnum):
+    """Why, finer than the code. In the order in which they win; see ``CATALOGUE``."""
+
+    CART_ID_MISSING = "CART_ID_MISSING"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    CART_NOT_FOUND = "CART_NOT_FOUND"
+    CART_NOT_ACTIVE = "CART_NOT_ACTIVE"
+    WRONG_STORE = "WRONG_STORE"
+    NOT_CART_OWNER = "NOT_CART_OWNER"
+    GUEST_CHECKOUT_DISABLED = "GUEST_CHECKOUT_DISABLED"
+    GUEST_EMAIL_MISSING = "GUEST_EMAIL_MISSING"
+    CART_EMPTY = "CART_EMPTY"
+    PRODUCT_UNAVAILABLE = "PRODUCT_UNAVAILABLE"
+    TOTAL_TOO_LARGE = "TOTAL_TOO_LARGE"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
+    SHIPPING_ADDRESS_MISSING = "SHIPPING_ADDRESS_MISSING"
+    COUNTRY_NOT_ALLOWED = "COUNTRY_NOT_ALLOWED"
+    SHIPPING_ADDRESS_INVALID = "SHIPPING_ADDRESS_INVALID"
+    SHIPPING_METHOD_MISSING = "SHIPPING_METHOD_MISSING"
+    BILLING_ADDRESS_INVALID = "BILLING_ADDRESS_INVALID"
+    PAYMENT_METHOD_MISSING = "PAYMENT_METHOD_MISSING"
+    PAYMENT_METHOD_UNAVAILABLE = "PAYMENT_METHOD_UNAVAILABLE"
+    TOTAL_CHANGED = "TOTAL_CHANGED"
+    PAYMENT_ID_INVALID = "PAYMENT_ID_INVALID"
+    CART_CHANGED = "CART_CHANGED"
+    ABORTED = "ABORTED"
+    SERVER_ERROR = "SERVER_ERROR"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of the catalogue.
+
+    Attributes:
+        text: The documented message; ``{cart_id}`` is filled in. Rows with the code
+            ``UNABLE_TO_PLACE_ORDER`` are prefixed, see ``message``.
+        code: The code under ``placeOrder``; None where the documentation gives none. The general
+            code reads ``UNABLE_TO_COMPLETE_ORDER`` under ``completeOrder``.
+        category: How the transport classifies it.
+        retryable: Whether the same request may succeed later though the shopper changes nothing.
+        source: Where the text stands: a row of the documentation, or "ours".
+    """
+
+    text: str
+    code: RefusalCode | None
+    source: str
+    category: Category = Category.INPUT
+    retryable: bool = False
+
+
+_C = RefusalCode
+_R = RefusalReason
+_UNABLE = RefusalCode.UNABLE_TO_PLACE_ORDER
+_SERVER_ERROR = "A server error stopped your order from being placed. Please try to place your order again"
+_COUNTRY = "Some addresses can't be used due to the configurations for specific countries."
+_OUT_OF_STOCK = "Some of the products are out of stock."
+
+# fmt: off
+CATALOGUE: dict[RefusalReason, Rule] = {
+    _R.CART_ID_MISSING: Rule('Required parameter "cart_id" is missing', None, "placeOrder page"),
+    _R.IDEMPOTENCY_KEY_REUSED: Rule("The idempotency key was already used with another request.", None, "ours"),
+    _R.CART_NOT_FOUND: Rule('Could not find a cart with ID "{cart_id}"', _C.CART_NOT_FOUND, "Adobe Commerce 2.4.9"),
+    _R.CART_NOT_ACTIVE: Rule("The cart isn't active.", _C.CART_NOT_ACTIVE, "Adobe Commerce 2.4.9"),
+    _R.WRONG_STORE: Rule('Wrong store code specified for cart "{cart_id}"', _C.UNDEFINED, "Adobe Commerce 2.4.9"),
+    _R.NOT_CART_OWNER: Rule('The current user cannot perform operations on cart "{cart_id}"', None, "placeOrder page", Category.AUTHORIZATION),
+    _R.GUEST_CHECKOUT_DISABLED: Rule("Guest checkout is not allowed. Register a customer account or login with existing one.", None, "Adobe Commerce 2.4.9", Category.AUTHORIZATION),
+    _R.GUEST_EMAIL_MISSING: Rule("Guest email for cart is missing.", _C.GUEST_EMAIL_MISSING, "placeOrder page"),
+    _R.CART_EMPTY: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page"),
+    _R.PRODUCT_UNAVAILABLE: Rule(_OUT_OF_STOCK, _UNABLE, "placeOrder page"),
+    _R.TOTAL_TOO_LARGE: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page"),
+    _R.OUT_OF_STOCK: Rule(_OUT_OF_STOCK, _UNABLE, "placeOrder page", retryable=True),
+    _R.INSUFFICIENT_STOCK: Rule("The requested qty is not available", _UNABLE, "Adobe Commerce 2.4.6", retryable=True),
+    _R.SHIPPING_ADDRESS_MISSING: Rule(_COUNTRY, _UNABLE, "placeOrder page"),
+    _R.COUNTRY_NOT_ALLOWED: Rule(_COUNTRY, _UNABLE, "placeOrder page"),
+    _R.SHIPPING_ADDRESS_INVALID: Rule("Please check the shipping address information.", _UNABLE, "ours, after the billing text"),
+    _R.SHIPPING_METHOD_MISSING: Rule("The shipping method is missing. Select the shipping method and try again.", _UNABLE, "placeOrder page"),
+    _R.BILLING_ADDRESS_INVALID: Rule("Please check the billing address information.", _UNABLE, "placeOrder page"),
+    _R.PAYMENT_METHOD_MISSING: Rule("Enter a valid payment method and try again.", _UNABLE, "placeOrder page"),
+    _R.PAYMENT_METHOD_UNAVAILABLE: Rule("The requested Payment Method is not available.", _UNABLE, "Adobe Commerce 2.4.9"),
+    _R.TOTAL_CHANGED: Rule("The cart total has changed. Review the cart and try again.", _UNABLE, "ours"),
+    _R.PAYMENT_ID_INVALID: Rule("The provided payment or transaction ID is invalid.", _C.PAYMENT_ID_INVALID, "completeOrder page"),
+    _R.CART_CHANGED: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
+    _R.ABORTED: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
+    _R.SERVER_ERROR: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
+}
+# fmt: on
+
+_PREFIX = {
+    Operation.PLACE_ORDER: "Unable to place order: ",
+    Operation.COMPLETE_ORDER: "Unable to complete order: ",
+}
+
+
+class Refusal(Model):
+    """A business "no", as data: the message is made from the catalogue where it is shown.
+
+    Attributes:
+        shortage: The line that is short, for the stock reasons.
+        problems: The fields in the way, for the address reasons.
+        order_number: The order this cart already became, told to its owner only.
+    """
+
+    kind: Literal["refusal"] = "refusal"
+    reason: RefusalReason
+    shortage: Shortage | None = None
+    problems: tuple[AddressProblem, ...] = ()
+    order_number: str | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """This refusal's row of the catalogue."""
+        return CATALOGUE[self.reason]
+
+    def code(self, operation: Operation) -> RefusalCode | None:
+        """The documented code under this operation, None for the uncoded refusals."""
+        if self.rule.code is _UNABLE and operation is Operation.COMPLETE_ORDER:
+            return RefusalCode.UNABLE_TO_COMPLETE_ORDER
+        return self.rule.code
+
+    def message(self, operation: Operation, cart_id: str) -> str:
+        """The documented message under this operation."""
+        shown = cart_id if len(cart_id) <= QUOTED_ID_CHARS else f"{cart_id[:QUOTED_ID_CHARS]}…"
+        text = self.rule.text.replace("{cart_id}", shown)
+        for problem in self.problems:
+            verb = "required" if problem.missing else "invalid"
+            text += f' "{problem.field}" is {verb}. Enter and try again.'
+        return (_PREFIX[operation] if self.rule.code is _UNABLE else "") + text
+
+
+def refuse(reason: RefusalReason) -> Refusal:
+    """A refusal that needs no more than its reason."""
+    return Refusal(reason=reason)
+
+
+def out_of_stock(shortage: Shortage) -> Refusal:
+    """Nothing left, or too few: the two documented texts."""
+    some_left = shortage.available > 0
+    reason = _R.INSUFFICIENT_STOCK if some_left else _R.OUT_OF_STOCK
+    return Refusal(reason=reason, shortage=shortage)

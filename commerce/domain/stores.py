@@ -1,0 +1,43 @@
+"""A store: what it sells in, where it ships, how it is paid."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from commerce.domain.model import Model
+from commerce.domain.money import Currency
+from commerce.domain.payments import PaymentMethod
+from commerce.domain.shipping import ShippingMethod
+
+DEFAULT_STORE = "default"
+"""The store that the first migration makes."""
+
+
+def _country_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
+    upper = tuple(dict.fromkeys(code.upper() for code in codes))
+    bad = [code for code in upper if not (len(code) == 2 and code.isascii() and code.isalpha())]
+    if bad:
+        raise ValueError(f"{bad[0]!r} is not a two-letter country code, such as US")
+    return upper
+
+
+class Store(Model):
+    """One storefront's settings, in force for every checkout that locks its cart after a change.
+
+    Attributes:
+        allowed_countries: ISO 3166-1 alpha-2 codes; empty means every country.
+        order_prefix: Put before the nine digits of an order number. Stores with the same prefix
+            share one sequence, so that an order number is never given twice.
+    """
+
+    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    currency: Currency = "USD"
+    allowed_countries: Annotated[tuple[str, ...], AfterValidator(_country_codes)] = ()
+    order_prefix: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{0,16}$")] = ""
+    guest_checkout: bool = True
+    payment_methods: tuple[PaymentMethod, ...] = (PaymentMethod.CHECKMO,)
+    shipping_methods: tuple[ShippingMethod, ...] = (ShippingMethod.FLATRATE,)
+
+    def ships_to(self, country_code: str) -> bool:
+        """Whether an address in this country may be used."""
+        return not self.allowed_countries or country_code in self.allowed_countries

@@ -1,0 +1,119 @@
+"""The ports: what the checkout needs from a cart service, a stock service, a gateway and so on.
+
+A method that changes something is one transaction, may be called again with the same checkout, and
+then answers the same. It raises only when it is not known whether it took effect; every business
+"no" is a ``Refusal``.
+"""
+
+from typing import Protocol
+
+from commerce.contract import Checkout, CheckoutRequest, LockedCart, OrderEvent, OrderPlaced
+from commerce.domain.addresses import Address, AddressProblem
+from commerce.domain.carts import CartSnapshot
+from commerce.domain.errors import Refusal
+from commerce.domain.payments import Payment
+from commerce.contract import Outcome
+
+
+class CartNotHeldError(Exception):
+    """The cart is no longer locked by this checkout: it expired and was edited, or was undone."""
+
+
+class Carts(Protocol):
+    """Carts, their locks and the stored answers."""
+
+    def lock(self, checkout: Checkout) -> LockedCart | Outcome:
+        """Lock the cart and freeze its snapshot, or give the stored answer of this key."""
+        ...
+
+    def snapshot(self, checkout: Checkout, digest: str) -> CartSnapshot:
+        """The snapshot of a cart that this checkout has locked.
+
+        Raises:
+            CartNotHeldError: The lock is lost, or the snapshot is not the one meant.
+        """
+        ...
+
+    def unlock(self, checkout: Checkout, refusal: Refusal) -> Outcome:
+        """Give the cart back and store the refusal; the order, if there is one after all."""
+        ...
+
+    def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
+        """Store the outcome under the request's key, unless it has one already; return that."""
+        ...
+
+
+class Stock(Protocol):
+    """Holds on stock."""
+
+    def hold(self, checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
+        """Set aside every line, or nothing."""
+        ...
+
+    def release(self, checkout: Checkout) -> None:
+        """Give back what this checkout holds; a late ``hold`` of it is then refused."""
+        ...
+
+
+class Orders(Protocol):
+    """Orders and the outbox."""
+
+    def create(self, checkout: Checkout, digest: str) -> Outcome:
+        """Turn the locked cart into its order, in one transaction."""
+        ...
+
+    def payment_used(self, payment_id: str) -> bool:
+        """Whether an order was already paid with this payment."""
+        ...
+
+    def mark_captured(self, order_number: str) -> None:
+        """Note that the money has been taken."""
+        ...
+
+    def pending_event(self, order_number: str) -> OrderEvent | None:
+        """The order's event while it has not been announced."""
+        ...
+
+    def mark_announced(self, event_id: str) -> None:
+        """Note that the event has been told."""
+        ...
+
+
+class AddressRules(Protocol):
+    """The postal rules of every country."""
+
+    def problems(self, address: Address) -> tuple[AddressProblem, ...]:
+        """What is missing from, or wrong with, an address in its country."""
+        ...
+
+
+class PaymentGateway(Protocol):
+    """A payment provider."""
+
+    def look_up(self, payment_id: str) -> Payment | None:
+        """The payment, None when the gateway does not know it."""
+        ...
+
+    def capture(self, payment: Payment, idempotency_key: str) -> None:
+        """Take the money, once per key, however often it is called."""
+        ...
+
+
+class OrderTokens(Protocol):
+    """Tokens that open an order to whoever holds one."""
+
+    def seal(self, order_number: str) -> str:
+        """The token of an order: ``keyVersion:cipher:base64``."""
+        ...
+
+    def open(self, token: str) -> str | None:
+        """The order number, None for anything that was not sealed here."""
+        ...
+
+
+class OrderEvents(Protocol):
+    """Where orders are announced: mail, a message broker, a webhook."""
+
+    def publish(self, event: OrderEvent) -> None:
+        """Tell it; told again with the same event id after a crash."""
+        ...

@@ -1,0 +1,57 @@
+"""Settings of the server side, from ``CHECKOUT_*`` variables; frozen once read."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from commerce.contract import DEFAULT_TASK_QUEUE
+
+
+class GatewayKind(StrEnum):
+    """Which gateway ``complete_order`` asks. The sandbox is for development: no money moves."""
+
+    NONE = "none"
+    SANDBOX = "sandbox"
+
+
+class Settings(BaseSettings):
+    """What a worker or a command runs with. Temporal's own variables are read by its SDK.
+
+    Attributes:
+        data_dir: Where ``checkout dev`` keeps its databases and what other commands find it by.
+        database_url: An SQLAlchemy URL; empty means SQLite in ``data_dir``.
+        order_token_keys: ``version:base64 of 32 bytes``, comma separated, newest first.
+        hold_ttl_s: Seconds for which stock and cart are set aside for one checkout.
+        concurrent_checkouts: Checkouts that one worker works on at a time; the rest queue at the
+            server, where another worker can take them and no task times out.
+        health_port: Where the worker answers ``/health/live`` and ``/health/ready``; 0 is nowhere.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CHECKOUT_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path(".checkout")
+    database_url: SecretStr = SecretStr("")
+    task_queue: str = DEFAULT_TASK_QUEUE
+    order_token_keys: SecretStr = SecretStr("")
+    gateway: GatewayKind = GatewayKind.NONE
+    hold_ttl_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = 15 * 60
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = 16
+    concurrent_checkouts: Annotated[int, Field(ge=2, le=1000)] = 24
+    shutdown_grace_s: Annotated[int, Field(ge=0, le=600)] = 20
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+    @property
+    def hold_ttl(self) -> timedelta:
+        """``hold_ttl_s`` as a duration."""
+        return timedelta(seconds=self.hold_ttl_s)
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        url = self.database_url.get_secret_value()
+        return url or f"sqlite:///{self.data_dir.absolute() / 'store.db'}"

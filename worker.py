@@ -1,0 +1,171 @@
+"""The worker: settings -> adapters -> activities -> Temporal worker. Run: ``python worker.py``."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import Worker
+
+from activities.addresses import AddressActivities
+from activities.carts import CartActivities
+from activities.orders import OrderActivities
+from activities.payments import PaymentActivities
+from activities.stock import StockActivities
+from commerce.adapters.addresses import PostalRules
+from commerce.adapters.events import LogOrderEvents
+from commerce.adapters.payments.sandbox import SANDBOX_METHOD, NoGateway, SandboxGateway
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.schema import SchemaError, check
+from commerce.adapters.store.sql_store import SqlStore, build_store
+from commerce.adapters.tokens import SealedTokens, TokenKeyError
+from commerce.settings import GatewayKind, Settings
+from workflows.checkout import CheckoutWorkflow
+
+STICKY_TIMEOUT = timedelta(seconds=1)
+"""After a worker dies, its next task goes to another worker this much later."""
+
+logger = logging.getLogger("checkout.worker")
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The store that the settings name.
+
+    Raises:
+        TokenKeyError: No usable order token keys.
+    """
+    tokens = SealedTokens.parse(settings.order_token_keys.get_secret_value())
+    return build_store(
+        Database(settings.store_url), tokens, settings.hold_ttl, gateway_method=SANDBOX_METHOD
+    )
+
+
+def build_activities(store: SqlStore, gateway: GatewayKind) -> Sequence[Callable[..., Any]]:
+    """Every activity, wired to the store and the gateway."""
+    payment_gateway = (
+        SandboxGateway(store.sandbox_payments) if gateway is GatewayKind.SANDBOX else NoGateway()
+    )
+    carts = CartActivities(store.carts)
+    stock = StockActivities(store.carts, store.stock)
+    addresses = AddressActivities(store.carts, PostalRules())
+    payments = PaymentActivities(store.carts, store.orders, payment_gateway)
+    orders = OrderActivities(store.orders, LogOrderEvents())
+    return [
+        carts.lock_cart,
+        carts.unlock_cart,
+        carts.store_answer,
+        stock.hold_stock,
+        stock.release_stock,
+        addresses.validate_addresses,
+        payments.verify_payment,
+        payments.capture_payment,
+        orders.create_order,
+        orders.announce_order,
+    ]
+
+
+def build_worker(client: Client, settings: Settings, store: SqlStore, **options: Any) -> Worker:
+    """The Temporal worker; ``options`` go to it as they are."""
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[CheckoutWorkflow],
+        activities=build_activities(store, settings.gateway),
+        activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
+        max_concurrent_workflow_tasks=settings.concurrent_checkouts,
+        max_concurrent_local_activities=settings.worker_threads,
+        max_concurrent_activities=settings.worker_threads,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_s),
+        **options,
+    )
+
+
+@contextmanager
+def health_endpoint(host: str, port: int, is_ready: Callable[[], bool]) -> Iterator[None]:
+    """Answer ``/health/live`` and ``/health/ready`` while the block runs; port 0 is nowhere."""
+    if port == 0:
+        yield
+        return
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+            known = {"/health/live": lambda: True, "/health/ready": is_ready}
+            probe = known.get(self.path)
+            self.send_response(404 if probe is None else 200 if probe() else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's name)
+            return
+
+    with ThreadingHTTPServer((host, port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
+def store_answers(database: Database) -> bool:
+    """Whether the store can be reached."""
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        logger.warning("the store does not answer", exc_info=True)
+        return False
+    return True
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is under way."""
+    store = open_store(settings)
+    check(store.database)
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "localhost:7233")
+    client = await Client.connect(**config, data_converter=pydantic_data_converter)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    worker = build_worker(client, settings, store)
+
+    def is_ready() -> bool:
+        return worker.is_running and not stop.is_set() and store_answers(store.database)
+
+    with health_endpoint(settings.health_host, settings.health_port, is_ready):
+        async with worker:
+            logger.info("worker %d polls task queue %s", os.getpid(), settings.task_queue)
+            await stop.wait()
+            logger.info("worker %d finishes what is under way", os.getpid())
+    store.database.close()
+
+
+def main() -> int:
+    """Run; 2 with one line on standard error when it cannot start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        asyncio.run(run(Settings()))
+    except (TokenKeyError, SchemaError, ValidationError, SQLAlchemyError, RuntimeError) as error:
+        print(f"worker: {str(error).splitlines()[0]}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Deterministic decisions: what happens when, and what is undone."""

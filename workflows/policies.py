@@ -1,0 +1,102 @@
+"""One table: how each step runs, how long and how often it is tried.
+
+Local steps run inside the workflow's own task: right for a store call of a few milliseconds, and
+several times cheaper. What may be slow or unsure (a gateway, a broker) is a regular activity, and
+so is every undo, for operators to see it retry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.addresses import AddressActivities
+    from activities.carts import CartActivities
+    from activities.orders import OrderActivities
+    from activities.payments import PaymentActivities
+    from activities.stock import StockActivities
+
+Arg = TypeVar("Arg")
+Result = TypeVar("Result")
+
+_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=5),
+)
+_PATIENT_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=1),
+)
+
+
+@dataclass(frozen=True)
+class Step(Generic[Arg, Result]):
+    """A row of the table.
+
+    Attributes:
+        start_to_close: One attempt.
+        schedule_to_close: All attempts; None is for as long as it takes.
+    """
+
+    activity: Callable[[Any, Arg], Result]
+    local: bool
+    start_to_close: timedelta
+    schedule_to_close: timedelta | None
+    retry: RetryPolicy
+
+    async def run(self, arg: Arg, summary: str) -> Result:
+        """Run the step to its end; ``summary`` stands beside it in the Temporal UI.
+
+        Raises:
+            ActivityError: No attempt succeeded in time, or the workflow stopped it.
+        """
+        if self.local:
+            return await workflow.execute_local_activity_method(
+                self.activity,
+                arg,
+                start_to_close_timeout=self.start_to_close,
+                schedule_to_close_timeout=self.schedule_to_close,
+                retry_policy=self.retry,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=summary,
+            )
+        return await workflow.execute_activity_method(
+            self.activity,
+            arg,
+            start_to_close_timeout=self.start_to_close,
+            schedule_to_close_timeout=self.schedule_to_close,
+            retry_policy=self.retry,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
+        )
+
+
+def _step(activity: Callable[[Any, Arg], Result], local: bool) -> Step[Arg, Result]:
+    return Step(activity, local, timedelta(seconds=10), timedelta(minutes=2), _RETRY)
+
+
+def _after_order(activity: Callable[[Any, Arg], Result]) -> Step[Arg, Result]:
+    return Step(activity, False, timedelta(seconds=10), timedelta(days=7), _PATIENT_RETRY)
+
+
+def _undo(activity: Callable[[Any, Arg], Result]) -> Step[Arg, Result]:
+    return Step(activity, False, timedelta(seconds=10), None, _PATIENT_RETRY)
+
+
+LOCK_CART = _step(CartActivities.lock_cart, local=True)
+HOLD_STOCK = _step(StockActivities.hold_stock, local=True)
+VALIDATE_ADDRESSES = _step(AddressActivities.validate_addresses, local=True)
+VERIFY_PAYMENT_METHOD = _step(PaymentActivities.verify_payment, local=True)
+VERIFY_PAYMENT = _step(PaymentActivities.verify_payment, local=False)
+CREATE_ORDER = _step(OrderActivities.create_order, local=True)
+STORE_ANSWER = _step(CartActivities.store_answer, local=True)
+CAPTURE_PAYMENT = _after_order(PaymentActivities.capture_payment)
+ANNOUNCE_ORDER = _after_order(OrderActivities.announce_order)
+RELEASE_STOCK = _undo(StockActivities.release_stock)
+UNLOCK_CART = _undo(CartActivities.unlock_cart)
