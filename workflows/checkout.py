@@ -28,8 +28,21 @@ with workflow.unsafe.imports_passed_through():
         Undo,
     )
     from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
-    from workflows import policies
     from workflows.compensation import Compensations
+    from workflows.policies import (
+        ANNOUNCE_ORDER,
+        CAPTURE_PAYMENT,
+        CREATE_ORDER,
+        HOLD_STOCK,
+        LOCK_CART,
+        RELEASE_STOCK,
+        STORE_ANSWER,
+        UNLOCK_CART,
+        VALIDATE_ADDRESSES,
+        VERIFY_PAYMENT,
+        VERIFY_PAYMENT_METHOD,
+        Step,
+    )
 
 _STATUS, _REASON, _OPERATION, _ORDER_NUMBER = map(SearchAttributeKey.for_keyword, SEARCH_ATTRIBUTES)
 
@@ -93,8 +106,8 @@ class CheckoutWorkflow:
         )
 
     async def _lock_cart(self) -> LockedCart | Outcome:
-        self._undo.register(policies.UNLOCK_CART, "Give the cart back")
-        locked = await policies.LOCK_CART.run(self._checkout, "Lock the cart")
+        self._undo.register(UNLOCK_CART, "Give the cart back")
+        locked = await LOCK_CART.run(self._checkout, "Lock the cart")
         if isinstance(locked, LockedCart):
             self._tell(f"cart locked: {locked.items} items, {locked.lines} lines, {locked.total}")
         else:
@@ -102,34 +115,34 @@ class CheckoutWorkflow:
         return locked
 
     async def _hold_stock(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
-        self._undo.register(policies.RELEASE_STOCK, f"Release {locked.items} items")
+        self._undo.register(RELEASE_STOCK, f"Release {locked.items} items")
         summary = f"Hold {locked.items} items, {locked.lines} lines"
-        refusal = await self._pass(policies.HOLD_STOCK, cart, summary, "stock held")
+        refusal = await self._pass(HOLD_STOCK, cart, summary, "stock held")
         if refusal:
             self._undo.drop_last()
         return refusal
 
     async def _validate_addresses(self, cart: SnapshotRef) -> Refusal | None:
         summary = "Check addresses and shipping"
-        return await self._pass(policies.VALIDATE_ADDRESSES, cart, summary, "addresses valid")
+        return await self._pass(VALIDATE_ADDRESSES, cart, summary, "addresses valid")
 
     async def _verify_payment(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
         at_gateway = self._request.operation is Operation.COMPLETE_ORDER
-        step = policies.VERIFY_PAYMENT if at_gateway else policies.VERIFY_PAYMENT_METHOD
+        step = VERIFY_PAYMENT if at_gateway else VERIFY_PAYMENT_METHOD
         summary = f"Check that {locked.total} will be paid"
         return await self._pass(step, cart, summary, "payment verified")
 
     async def _create_order(self, cart: SnapshotRef, locked: LockedCart) -> Outcome:
         self._check_not_stopped()
-        return await policies.CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
+        return await CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
 
     async def _settle(self, placed: OrderPlaced) -> None:
         """What follows the answer: it is retried for days, and never undone."""
         order = PlacedOrder(checkout=self._checkout, order_number=placed.order_number)
         if self._request.operation is Operation.COMPLETE_ORDER:
-            await policies.CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
+            await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
             self._tell(f"{placed.total} captured")
-        await policies.ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
+        await ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
         self._tell("order announced")
 
     # -- stopping, answering, telling ---------------------------------------------------------
@@ -151,7 +164,7 @@ class CheckoutWorkflow:
             return refuse(RefusalReason.ABORTED)
 
     async def _pass(
-        self, step: policies.Step[SnapshotRef, StepResult], cart: SnapshotRef, summary: str, told: str
+        self, step: Step[SnapshotRef, StepResult], cart: SnapshotRef, summary: str, told: str
     ) -> Refusal | None:
         """Run a step that either has nothing to object to, or refuses."""
         self._check_not_stopped()
@@ -193,7 +206,7 @@ class CheckoutWorkflow:
             if late and isinstance(outcome, OrderPlaced):
                 outcome = refuse(RefusalReason.CART_NOT_ACTIVE)
             other = OtherRequest(request=request, outcome=outcome)
-            outcome = await policies.STORE_ANSWER.run(other, "Answer a request that joined")
+            outcome = await STORE_ANSWER.run(other, "Answer a request that joined")
         elif request.fingerprint != self._request.fingerprint:
             outcome = refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
         return Answer(fingerprint=request.fingerprint, outcome=outcome)
