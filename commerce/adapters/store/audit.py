@@ -66,6 +66,10 @@ class SqlAudit:
             return int(tx.scalar(select(func.count()).select_from(query.subquery())) or 0)
 
         held = select(HoldRow.checkout_id).where(HoldRow.status == HoldStatus.HELD)
+        undone = select(HoldRow.checkout_id).where(
+            HoldRow.status == HoldStatus.RELEASED,
+            select(HoldLineRow.sku).where(HoldLineRow.checkout_id == HoldRow.checkout_id).exists(),
+        )
         units = tx.execute(
             select(
                 func.coalesce(func.sum(StockRow.stocked), 0),
@@ -79,6 +83,7 @@ class SqlAudit:
             "carts_locked": count(select(CartRow.id).where(CartRow.status == CartStatus.LOCKED)),
             "holds_open": count(held),
             "holds_overdue": count(held.where(HoldRow.expires_at <= self._database.now())),
+            "holds_undone": count(undone),
             "events_unannounced": count(
                 select(OutboxRow.event_id).where(OutboxRow.announced_at.is_(None))
             ),

@@ -1,0 +1,1 @@
+"""The command-line program ``checkout``: a composition root, like ``worker.py``."""

@@ -1,0 +1,287 @@
+"""The commands."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.data_dir import find_running, load_settings, opened_store, prepare
+from cli.demo import run_demo
+from cli.embedded import embedded
+from cli.errors import CliError
+from cli.files import first_problem, read_carts, read_catalog
+from cli.show import print_cart, print_order
+from commerce.adapters.store.carts import CartEditError
+from commerce.adapters.store.catalog import CatalogError
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.schema import upgrade
+from commerce.adapters.store.stores import StoreSettingsError
+from commerce.domain.stores import DEFAULT_STORE, Store
+
+WATCH_S = 0.25
+_LIST_SETTINGS = ("allowed_countries", "payment_methods", "shipping_methods")
+console = Console(highlight=False)
+Result = TypeVar("Result")
+
+
+def data_dir_option(command: Callable[..., None]) -> Callable[..., None]:
+    """The option by which every command finds its data."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="CHECKOUT_DATA_DIR",
+        default=Path(".checkout"),
+        show_default=True,
+        help="Where the data is; also CHECKOUT_DATA_DIR.",
+    )(command)
+
+
+def port_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Where the embedded Temporal server and its UI listen."""
+    port = click.IntRange(1, 65_535)
+    ui = click.option("--ui-port", type=port, default=8233, show_default=True)
+    return click.option("--temporal-port", type=port, default=7233, show_default=True)(ui(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="durable-checkout")
+def main() -> None:
+    """A durable checkout: a cart becomes exactly one order, or a documented error."""
+
+
+@main.command()
+@data_dir_option
+@port_options
+def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
+    """Run everything embedded: Temporal server with UI, store and worker. Ctrl-C stops it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        with embedded(data_dir, temporal_port, ui_port, _tell) as running:
+            console.print(f"Temporal UI   {running.ui_url}")
+            console.print(f"Temporal      {running.address} (namespace default)")
+            console.print(f"data          {data_dir.absolute()}", soft_wrap=True)
+            console.print(f"worker        process {running.worker_pid}")
+            console.print("ready; Ctrl-C stops it")
+            while True:
+                time.sleep(WATCH_S)
+                running.watch(_tell)
+    except KeyboardInterrupt:
+        _tell("stopped")
+
+
+@main.command()
+@data_dir_option
+@port_options
+@click.option("--concurrency", type=click.IntRange(1, 200), default=12, show_default=True)
+def demo(data_dir: Path, temporal_port: int, ui_port: int, concurrency: int) -> None:
+    """Check out a real day of 616 baskets, faulty ones among them, and audit the result.
+
+    Uses the `checkout dev` that runs on the data directory, or starts one for the time.
+    """
+    running = find_running(data_dir)
+    if running is not None:
+        settings = load_settings(data_dir)
+        address, ui_url = running.temporal_address, running.ui_url
+        with opened_store(data_dir) as store:
+            good = asyncio.run(
+                run_demo(console, store, address, settings.task_queue, ui_url, concurrency)
+            )
+    else:
+        with (
+            embedded(data_dir, temporal_port, ui_port, _tell) as own,
+            opened_store(data_dir) as store,
+        ):
+            console.print(f"Temporal UI {own.ui_url}; worker process {own.worker_pid}")
+            queue = load_settings(data_dir).task_queue
+            with own.watched(_tell):
+                good = asyncio.run(
+                    run_demo(console, store, own.address, queue, own.ui_url, concurrency)
+                )
+        console.print(
+            f"To look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}"
+        )
+    if not good:
+        sys.exit(1)
+
+
+@main.command()
+@data_dir_option
+def migrate(data_dir: Path) -> None:
+    """Bring the store to the newest schema."""
+    database = Database(prepare(data_dir).store_url)
+    upgrade(database)
+    database.close()
+    console.print("the store has the newest schema")
+
+
+@main.group()
+def catalog() -> None:
+    """Products, prices and stock."""
+
+
+@catalog.command("import")
+@data_dir_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--currency", help="Of the prices; the default store's if not given.")
+def catalog_import(data_dir: Path, file: Path, currency: str | None) -> None:
+    """Set products, prices and stock from a CSV FILE: sku,name,type,price,quantity.
+
+    May be repeated while checkouts run. Type is simple or virtual; an empty quantity means that
+    stock is not managed. A bad line changes nothing.
+    """
+    with opened_store(data_dir) as store:
+        if currency is None:
+            stores = {each.code: each for each in store.stores.all()}
+            currency = stores[DEFAULT_STORE].currency
+        with console.status(f"reading {file}"):
+            products = read_catalog(file, _currency(currency))
+        with console.status(f"setting {len(products)} products"):
+            count = _or_cli_error(lambda: store.catalog.put(products))
+    console.print(f"{count} products set")
+
+
+@main.group()
+def cart() -> None:
+    """Carts."""
+
+
+@cart.command("import")
+@data_dir_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def cart_import(data_dir: Path, file: Path) -> None:
+    """Create or replace carts from a JSON FILE: one cart, or a list of them."""
+    carts = read_carts(file)
+    with opened_store(data_dir) as opened:
+        _or_cli_error(lambda: opened.carts.save(*carts))
+    console.print(f"{len(carts)} carts saved")
+
+
+@main.group()
+def store() -> None:
+    """Settings of the stores; a change is in force for every cart checked out after it."""
+
+
+@store.command("list")
+@data_dir_option
+def store_list(data_dir: Path) -> None:
+    """List the stores."""
+    table = Table("code", *[name for name in Store.model_fields if name != "code"])
+    with opened_store(data_dir) as opened:
+        for each in opened.stores.all():
+            values = each.model_dump(mode="json")
+            table.add_row(*[_shown(values[name]) for name in Store.model_fields])
+    console.print(table)
+
+
+@store.command("add")
+@data_dir_option
+@click.argument("code")
+@click.argument("settings", nargs=-1, metavar="KEY=VALUE ...")
+def store_add(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
+    """Add a store."""
+    with opened_store(data_dir) as opened:
+        added = _or_cli_error(lambda: Store.model_validate({"code": code, **_parsed(settings)}))
+        _or_cli_error(lambda: opened.stores.add(added))
+    console.print(f"store {code} added")
+
+
+@store.command("set")
+@data_dir_option
+@click.argument("code")
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE ...")
+def store_set(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
+    """Change settings of a store, all at once; lists are comma separated."""
+    with opened_store(data_dir) as opened:
+        _or_cli_error(lambda: opened.stores.change(code, _parsed(settings)))
+    console.print(f"store {code} changed")
+
+
+@main.command()
+@data_dir_option
+@click.argument("cart_or_order")
+def show(data_dir: Path, cart_or_order: str) -> None:
+    """Show a cart or an order."""
+    running = find_running(data_dir)
+    with opened_store(data_dir) as opened:
+        order = opened.orders.find(number=cart_or_order) or opened.orders.find(
+            cart_id=cart_or_order
+        )
+        found = opened.carts.find(order.cart_id if order else cart_or_order)
+    if found is None:
+        raise CliError(f"no cart and no order {cart_or_order[:64]!r}")
+    print_cart(console, *found, running.ui_url if running else None)
+    if order:
+        print_order(console, order)
+
+
+@main.command()
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def audit(data_dir: Path, as_json: bool) -> None:
+    """Check stock, holds, orders and carts against each other; exit 1 on a violation."""
+    with opened_store(data_dir) as opened:
+        report = opened.audit.run()
+    if as_json:
+        click.echo(json.dumps({"clean": report.clean, **report.model_dump(mode="json")}, indent=2))
+    else:
+        counts = Table("counted", "", show_header=False)
+        for name, value in report.counts.items():
+            counts.add_row(name.replace("_", " "), f"{value:,}")
+        console.print(counts)
+        for violation in report.violations:
+            examples = ", ".join(violation.examples)
+            console.print(f"VIOLATION: {violation.rule}: {violation.count} ({examples})")
+        console.print("clean" if report.clean else "NOT clean")
+    if not report.clean:
+        sys.exit(1)
+
+
+def _tell(line: str) -> None:
+    console.print(f"[dim]{line}[/dim]")
+
+
+def _parsed(settings: tuple[str, ...]) -> dict[str, Any]:
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or name == "code":
+            raise CliError(f"{setting[:64]!r} is not KEY=VALUE")
+        items = [item.strip() for item in value.split(",") if item.strip()]
+        parsed[name] = items if name in _LIST_SETTINGS else value
+    return parsed
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "all"  # pyright: ignore[reportUnknownArgumentType]
+    return str(value)
+
+
+def _currency(code: str) -> str:
+    return _or_cli_error(lambda: Store(code=DEFAULT_STORE, currency=code)).currency
+
+
+def _or_cli_error(call: Callable[[], Result]) -> Result:
+    try:
+        return call()
+    except ValidationError as error:
+        raise CliError(first_problem(error)) from None
+    except (CartEditError, CatalogError, StoreSettingsError) as error:
+        raise CliError(str(error)) from None
+    except SQLAlchemyError as error:
+        raise CliError(f"the store does not answer: {type(error).__name__}") from error

@@ -1,0 +1,129 @@
+"""The data directory: what ``checkout dev`` keeps, and how other commands find it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.errors import CliError
+from commerce.adapters.store.schema import SchemaError, check
+from commerce.adapters.store.sql_store import SqlStore
+from commerce.adapters.tokens import SealedTokens, TokenKeyError
+from commerce.settings import Settings
+from worker import open_store
+
+_STATE, _LOCK, _KEYS = "dev.json", "dev.lock", "order-token.keys"
+
+
+class Running(BaseModel):
+    """Where a running ``checkout dev`` is."""
+
+    pid: int
+    worker_pid: int
+    temporal_address: str
+    ui_url: str
+
+
+def load_settings(data_dir: Path) -> Settings:
+    """The settings of the environment, with this data directory and its keys.
+
+    Raises:
+        CliError: A variable has a wrong value.
+    """
+    try:
+        settings = Settings(data_dir=data_dir)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise CliError(f"CHECKOUT_{name.upper()}: {first['msg']}") from None
+    if settings.order_token_keys.get_secret_value():
+        return settings
+    keys = data_dir / _KEYS
+    text = keys.read_text().strip() if keys.exists() else SealedTokens.new_key()
+    return settings.model_copy(update={"order_token_keys": SecretStr(text)})
+
+
+def prepare(data_dir: Path) -> Settings:
+    """Make the directory and, at first, the key of its order tokens; the settings for it.
+
+    Raises:
+        CliError: The directory cannot be made.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        settings = load_settings(data_dir)
+        keys = data_dir / _KEYS
+        if not keys.exists() and "CHECKOUT_ORDER_TOKEN_KEYS" not in os.environ:
+            descriptor = os.open(keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(settings.order_token_keys.get_secret_value())
+    except OSError as error:
+        raise CliError(f"cannot use {str(data_dir)!r}: {error.strerror}") from error
+    return settings
+
+
+@contextmanager
+def opened_store(data_dir: Path) -> Iterator[SqlStore]:
+    """The store of the data directory, or of ``CHECKOUT_DATABASE_URL``.
+
+    Raises:
+        CliError: There is none, it cannot be reached, or it has another schema.
+    """
+    settings = load_settings(data_dir)
+    embedded = not settings.database_url.get_secret_value()
+    if embedded and not (data_dir / "store.db").exists():
+        raise CliError(
+            f"no checkout data in {str(data_dir)!r}: run 'checkout dev' first, or name its --data-dir"
+        )
+    try:
+        store = open_store(settings)
+        check(store.database)
+        yield store
+    except (SchemaError, TokenKeyError) as error:
+        raise CliError(str(error)) from error
+    except SQLAlchemyError as error:
+        raise CliError(f"the store does not answer: {type(error).__name__}") from error
+    store.database.close()
+
+
+@contextmanager
+def owned(data_dir: Path) -> Iterator[None]:
+    """Keep every other ``checkout dev`` off this data directory.
+
+    Raises:
+        CliError: One is running on it.
+    """
+    with (data_dir / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CliError(f"a checkout is running on {str(data_dir)!r} already") from None
+        try:
+            yield
+        finally:
+            (data_dir / _STATE).unlink(missing_ok=True)
+
+
+def announce(data_dir: Path, running: Running) -> None:
+    """Let other commands find this process."""
+    (data_dir / _STATE).write_text(running.model_dump_json())
+
+
+def find_running(data_dir: Path) -> Running | None:
+    """The ``checkout dev`` that runs on this data directory, if one does."""
+    try:
+        with (data_dir / _LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        try:
+            return Running.model_validate(json.loads((data_dir / _STATE).read_text()))
+        except (FileNotFoundError, ValueError):
+            return None  # it is only starting
+    return None

