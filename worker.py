@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,11 +28,11 @@ from activities.payments import PaymentActivities
 from activities.stock import StockActivities
 from commerce.adapters.addresses import PostalRules
 from commerce.adapters.events import LogOrderEvents
-from commerce.adapters.payments.sandbox import SANDBOX_METHOD, NoGateway, SandboxGateway
+from commerce.adapters.payments.sandbox import NoGateway, SandboxGateway
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import SchemaError, check
-from commerce.adapters.store.sql_store import SqlStore, build_store
-from commerce.adapters.tokens import SealedTokens, TokenKeyError
+from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.tokens import TokenKeyError
 from commerce.settings import GatewayKind, Settings
 from workflows.checkout import CheckoutWorkflow
 
@@ -40,18 +40,6 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 """After a worker dies, its next task goes to another worker this much later."""
 
 logger = logging.getLogger("checkout.worker")
-
-
-def open_store(settings: Settings) -> SqlStore:
-    """The store that the settings name.
-
-    Raises:
-        TokenKeyError: No usable order token keys.
-    """
-    tokens = SealedTokens.parse(settings.order_token_keys.get_secret_value())
-    return build_store(
-        Database(settings.store_url), tokens, settings.hold_ttl, gateway_method=SANDBOX_METHOD
-    )
 
 
 def build_activities(store: SqlStore, gateway: GatewayKind) -> Sequence[Callable[..., Any]]:
@@ -96,14 +84,14 @@ def build_worker(client: Client, settings: Settings, store: SqlStore, **options:
 
 
 @contextmanager
-def health_endpoint(host: str, port: int, is_ready: Callable[[], bool]) -> Iterator[None]:
+def health_endpoint(host: str, port: int, is_ready: Callable[[], bool]) -> Generator[None]:
     """Answer ``/health/live`` and ``/health/ready`` while the block runs; port 0 is nowhere."""
     if port == 0:
         yield
         return
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+        def do_GET(self) -> None:
             known = {"/health/live": lambda: True, "/health/ready": is_ready}
             probe = known.get(self.path)
             self.send_response(404 if probe is None else 200 if probe() else 503)

@@ -112,9 +112,7 @@ def demo(data_dir: Path, temporal_port: int, ui_port: int, concurrency: int) -> 
                 good = asyncio.run(
                     run_demo(console, store, own.address, queue, own.ui_url, concurrency)
                 )
-        console.print(
-            f"To look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}"
-        )
+        console.print(f"To look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}")
     if not good:
         sys.exit(1)
 

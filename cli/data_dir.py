@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.errors import CliError
 from commerce.adapters.store.schema import SchemaError, check
-from commerce.adapters.store.sql_store import SqlStore
+from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
 from commerce.settings import Settings
-from worker import open_store
 
 _STATE, _LOCK, _KEYS = "dev.json", "dev.lock", "order-token.keys"
 
@@ -68,7 +67,7 @@ def prepare(data_dir: Path) -> Settings:
 
 
 @contextmanager
-def opened_store(data_dir: Path) -> Iterator[SqlStore]:
+def opened_store(data_dir: Path) -> Generator[SqlStore]:
     """The store of the data directory, or of ``CHECKOUT_DATABASE_URL``.
 
     Raises:
@@ -78,7 +77,8 @@ def opened_store(data_dir: Path) -> Iterator[SqlStore]:
     embedded = not settings.database_url.get_secret_value()
     if embedded and not (data_dir / "store.db").exists():
         raise CliError(
-            f"no checkout data in {str(data_dir)!r}: run 'checkout dev' first, or name its --data-dir"
+            f"no checkout data in {str(data_dir)!r}: "
+            "run 'checkout dev' first, or name its --data-dir"
         )
     try:
         store = open_store(settings)
@@ -92,7 +92,7 @@ def opened_store(data_dir: Path) -> Iterator[SqlStore]:
 
 
 @contextmanager
-def owned(data_dir: Path) -> Iterator[None]:
+def owned(data_dir: Path) -> Generator[None]:
     """Keep every other ``checkout dev`` off this data directory.
 
     Raises:

@@ -28,9 +28,9 @@ _STOCK_REASONS = {RefusalReason.OUT_OF_STOCK, RefusalReason.INSUFFICIENT_STOCK}
 @dataclass
 class _Results:
     orders: int = 0
-    refusals: Counter[tuple[str, str]] = field(default_factory=lambda: Counter())
-    seconds: list[float] = field(default_factory=lambda: [])
-    surprises: list[str] = field(default_factory=lambda: [])
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    seconds: list[float] = field(default_factory=list[float])
+    surprises: list[str] = field(default_factory=list[str])
 
 
 async def run_demo(
@@ -45,7 +45,9 @@ async def run_demo(
     attempts = _prepare(console, store)
     before = store.audit.run().counts
     temporal = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
-    results = await _check_out_all(console, CheckoutClient(temporal, task_queue), attempts, concurrency)
+    results = await _check_out_all(
+        console, CheckoutClient(temporal, task_queue), attempts, concurrency
+    )
     report = store.audit.run()
     undone = report.counts["holds_undone"] - before["holds_undone"]
     sold = report.counts["units_sold"] - before["units_sold"]

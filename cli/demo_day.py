@@ -135,9 +135,7 @@ def _attempt(n: int, rows: list[dict[str, str]]) -> Attempt:
         shipping_address=address,
         billing_address=_ADDRESSES[(n + n % 2) % len(_ADDRESSES)],
         shipping_method=OPEN_STORE.shipping_methods[n % len(OPEN_STORE.shipping_methods)],
-        payment=PaymentChoice(
-            method=methods[n % len(methods)], purchase_order_number=f"PO-{n:05}"
-        ),
+        payment=PaymentChoice(method=methods[n % len(methods)], purchase_order_number=f"PO-{n:05}"),
     )
     return Attempt(cart=cart, shopper=Shopper(customer_id=customer_id), at_gateway=n % 4 == 1)
 

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +124,10 @@ class Embedded:
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self._server = _Child(
             "Temporal server",
-            [temporal_program(), *temporal_arguments(temporal_port, ui_port, data_dir / "temporal.db")],
+            [
+                temporal_program(),
+                *temporal_arguments(temporal_port, ui_port, data_dir / "temporal.db"),
+            ],
             environment,
             data_dir / "temporal.log",
         )
@@ -166,7 +169,7 @@ class Embedded:
                 tell(f"the {child.name} ended with status {status}; started again as {child.pid}")
 
     @contextmanager
-    def watched(self, tell: Callable[[str], None]) -> Iterator[None]:
+    def watched(self, tell: Callable[[str], None]) -> Generator[None]:
         """Watch from another thread while the block runs."""
         done = threading.Event()
 
@@ -204,7 +207,7 @@ class Embedded:
     def _worker_ready(self) -> bool:
         url = f"http://{LOOPBACK}:{self._health_port}/health/ready"
         try:
-            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 (loopback)
+            with urllib.request.urlopen(url, timeout=1) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -220,7 +223,7 @@ class Embedded:
 @contextmanager
 def embedded(
     data_dir: Path, temporal_port: int, ui_port: int, tell: Callable[[str], None]
-) -> Iterator[Embedded]:
+) -> Generator[Embedded]:
     """Everything in one process tree, stopped in order at the end.
 
     Raises:

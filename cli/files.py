@@ -48,7 +48,9 @@ def _product(row: dict[str, str], currency: str, where: str) -> Product:
         raise CliError(f"{where}: type must be {' or '.join(kinds)}, not {row['type'][:32]!r}")
     quantity = row["quantity"].strip()
     if quantity and not (quantity.isascii() and quantity.isdigit() and len(quantity) <= 18):
-        raise CliError(f"{where}: quantity must be a whole number of 0 or more, not {quantity[:32]!r}")
+        raise CliError(
+            f"{where}: quantity must be a whole number of 0 or more, not {quantity[:32]!r}"
+        )
     try:
         return Product(
             sku=row["sku"],

@@ -33,6 +33,8 @@ def print_order(console: Console, order: Order) -> None:
         lines.add_row(line.sku, line.name, str(line.quantity), str(line.price), str(line.total))
     lines.add_section()
     lines.add_row("", "subtotal", "", "", str(order.totals.subtotal))
-    lines.add_row("", f"shipping ({order.shipping_method or 'none'})", "", "", str(order.totals.shipping))
+    lines.add_row(
+        "", f"shipping ({order.shipping_method or 'none'})", "", "", str(order.totals.shipping)
+    )
     lines.add_row("", f"to pay ({order.payment_method})", "", "", str(order.totals.grand_total))
     console.print(lines)

@@ -1,9 +1,6 @@
 """The thin client: what a backend service imports to check carts out.
 
-    from client import CheckoutClient, OrderPlaced
-
-    checkout = await CheckoutClient.connect()
-    answer = await checkout.place_order(cart_id)
+An example is in the README; ``CheckoutClient`` is where to begin.
 """
 
 from client.answers import Answered, Pending, Refused
@@ -11,12 +8,14 @@ from client.checkout import DEFAULT_DEADLINE, CheckoutClient
 from client.errors import CheckoutClientError, CheckoutUnavailableError, InvalidRequestError
 from commerce.contract import OrderPlaced
 from commerce.domain.carts import Shopper
-from commerce.domain.errors import Operation, RefusalCode, RefusalReason
+from commerce.domain.errors import Category, Operation, RefusalCode, RefusalReason
 from commerce.domain.money import Money
+from commerce.domain.stock import Shortage
 
 __all__ = [
     "DEFAULT_DEADLINE",
     "Answered",
+    "Category",
     "CheckoutClient",
     "CheckoutClientError",
     "CheckoutUnavailableError",
@@ -29,4 +28,5 @@ __all__ = [
     "RefusalReason",
     "Refused",
     "Shopper",
+    "Shortage",
 ]

@@ -5,7 +5,7 @@ import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self, cast
 
 from pydantic import ValidationError
 from temporalio.client import (
@@ -25,16 +25,19 @@ from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
 from commerce.contract import (
     ANOTHER_REQUEST,
+    ANSWER_UPDATE,
     DEFAULT_TASK_QUEUE,
+    OUTCOME_QUERY,
+    WORKFLOW_TYPE,
     Answer,
     CheckoutRequest,
+    KnownOutcome,
     OrderPlaced,
     workflow_id,
 )
 from commerce.domain.carts import Shopper
 from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.money import Money
-from workflows.checkout import CheckoutWorkflow
 
 DEFAULT_DEADLINE = timedelta(seconds=30)
 TASK_TIMEOUT = timedelta(seconds=5)
@@ -49,7 +52,7 @@ _HOPELESS = {
     RPCStatusCode.UNIMPLEMENTED,
 }
 _CART_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_MAX_PAYMENT_ID_CHARS = 255
+_PAYMENT_ID = re.compile(r"[ -~]{0,255}")
 
 
 class CheckoutClient:
@@ -163,11 +166,9 @@ class CheckoutClient:
         Raises:
             CheckoutUnavailableError: Temporal cannot be reached.
         """
-        handle = self._temporal.get_workflow_handle_for(
-            CheckoutWorkflow.run, workflow_id(str(cart_id))
-        )
+        handle = self._temporal.get_workflow_handle(workflow_id(str(cart_id)))
         try:
-            known = await handle.query(CheckoutWorkflow.outcome)
+            known = await handle.query(OUTCOME_QUERY, result_type=KnownOutcome)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
@@ -245,21 +246,25 @@ class CheckoutClient:
                 attempt += 1
 
     async def _update_with_start(self, request: CheckoutRequest) -> Answer:
-        return await self._temporal.execute_update_with_start_workflow(
-            CheckoutWorkflow.answer,
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            WORKFLOW_TYPE,
+            request,
+            id=workflow_id(request.cart_id),
+            task_queue=self._task_queue,
+            task_timeout=TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=str(request.operation),
+        )
+        temporal = cast(Any, self._temporal)  # its overloads are only partly typed
+        answer: Answer = await temporal.execute_update_with_start_workflow(
+            ANSWER_UPDATE,
             request,
             id=request.idempotency_key,
-            start_workflow_operation=WithStartWorkflowOperation(
-                CheckoutWorkflow.run,
-                request,
-                id=workflow_id(request.cart_id),
-                task_queue=self._task_queue,
-                task_timeout=TASK_TIMEOUT,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=str(request.operation),
-            ),
+            result_type=Answer,
+            start_workflow_operation=start,
         )
+        return answer
 
     async def _join(self, request: CheckoutRequest) -> None:
         """Wait for the run that is in the way, a while at most."""
@@ -277,7 +282,7 @@ def _refused_here(cart_id: str, payment_id: str) -> RefusalReason | None:
         return RefusalReason.CART_ID_MISSING
     if isinstance(cart_id, str) and not _CART_ID.fullmatch(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
         return RefusalReason.CART_NOT_FOUND
-    if isinstance(payment_id, str) and len(payment_id) > _MAX_PAYMENT_ID_CHARS:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(payment_id, str) and not _PAYMENT_ID.fullmatch(payment_id):  # pyright: ignore[reportUnnecessaryIsInstance]
         return RefusalReason.PAYMENT_ID_INVALID
     return None
 

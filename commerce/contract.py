@@ -32,7 +32,7 @@ ANOTHER_REQUEST = "AnotherRequestRuns"
 """Error type of an ``answer`` turned away: another request for the cart is under way."""
 
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[!-~]+$")]
-PaymentId = Annotated[str, Field(max_length=255)]
+PaymentId = Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")]
 
 
 def workflow_id(cart_id: str) -> str:
@@ -55,7 +55,7 @@ class CheckoutRequest(Model):
     operation: Operation
     cart_id: CartId
     shopper: Shopper
-    store_code: str = ""
+    store_code: Annotated[str, Field(max_length=32, pattern=r"^[0-9A-Za-z_-]*$")] = ""
     payment_id: PaymentId = ""
     expected_total: Money | None = None
     idempotency_key: IdempotencyKey

@@ -7,12 +7,17 @@ then answers the same. It raises only when it is not known whether it took effec
 
 from typing import Protocol
 
-from commerce.contract import Checkout, CheckoutRequest, LockedCart, OrderEvent, OrderPlaced
+from commerce.contract import (
+    Checkout,
+    CheckoutRequest,
+    LockedCart,
+    OrderEvent,
+    Outcome,
+)
 from commerce.domain.addresses import Address, AddressProblem
 from commerce.domain.carts import CartSnapshot
 from commerce.domain.errors import Refusal
 from commerce.domain.payments import Payment
-from commerce.contract import Outcome
 
 
 class CartNotHeldError(Exception):

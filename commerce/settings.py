@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path(".checkout")
     database_url: SecretStr = SecretStr("")
-    task_queue: str = DEFAULT_TASK_QUEUE
+    task_queue: Annotated[str, Field(min_length=1)] = DEFAULT_TASK_QUEUE
     order_token_keys: SecretStr = SecretStr("")
     gateway: GatewayKind = GatewayKind.NONE
     hold_ttl_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = 15 * 60

@@ -3,8 +3,8 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from commerce.contract import (
@@ -42,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
         VERIFY_PAYMENT,
         VERIFY_PAYMENT_METHOD,
         Step,
+        StepError,
     )
 
 _STATUS, _REASON, _OPERATION, _ORDER_NUMBER = map(SearchAttributeKey.for_keyword, SEARCH_ATTRIBUTES)
@@ -76,9 +77,8 @@ class CheckoutWorkflow:
         return checkout.result()
 
     async def _check_out(self) -> Outcome:
-        workflow.upsert_search_attributes(
-            [_STATUS.value_set("running"), _OPERATION.value_set(self._request.operation)]
-        )
+        operation = self._request.operation
+        self._mark(_STATUS.value_set("running"), _OPERATION.value_set(operation))
         outcome = await self._until_stopped()
         if isinstance(outcome, Refusal):
             outcome = await self._undo.run(Undo(checkout=self._checkout, refusal=outcome))
@@ -155,10 +155,10 @@ class CheckoutWorkflow:
             steps.cancel()
         try:
             return await steps
-        except (asyncio.CancelledError, ActivityError) as error:
-            if self._stopped_by is None and isinstance(error, ActivityError):
-                self._failed_step = error.activity_type
-                self._tell(f"{error.activity_type} failed for good")
+        except (asyncio.CancelledError, StepError) as error:
+            if self._stopped_by is None and isinstance(error, StepError):
+                self._failed_step = error.step
+                self._tell(f"{error.step} failed for good")
                 return refuse(RefusalReason.SERVER_ERROR)
             self._tell(f"stopped by {self._stopped_by}")
             return refuse(RefusalReason.ABORTED)
@@ -183,12 +183,15 @@ class CheckoutWorkflow:
         self._outcome = outcome
         if isinstance(outcome, OrderPlaced):
             self._tell(f"**order {outcome.order_number}**, {outcome.total}")
-            result = [_STATUS.value_set("ordered"), _ORDER_NUMBER.value_set(outcome.order_number)]
+            number = _ORDER_NUMBER.value_set(outcome.order_number)
+            self._mark(_STATUS.value_set("ordered"), number)
         else:
             self._tell(f"**refused: {outcome.reason}**")
             status = "failed" if self._failed_step else "refused"
-            result = [_STATUS.value_set(status), _REASON.value_set(outcome.reason)]
-        workflow.upsert_search_attributes(result)
+            self._mark(_STATUS.value_set(status), _REASON.value_set(outcome.reason))
+
+    def _mark(self, *attributes: SearchAttributeUpdate[str]) -> None:
+        workflow.upsert_search_attributes(attributes)  # pyright: ignore[reportUnknownMemberType]
 
     def _tell(self, line: str) -> None:
         """Add a line to the story that the Temporal UI shows as current details."""

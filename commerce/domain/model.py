@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""A pattern for text without control characters: no database or log line trips over it."""
+
 
 class Model(BaseModel):
     """An immutable value; an unknown or mistyped field is a ``ValidationError``."""

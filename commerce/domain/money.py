@@ -1,6 +1,7 @@
 """Money: integer minor units with a currency (ISO 4217), never a float."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
@@ -9,6 +10,8 @@ from commerce.domain.model import Model
 
 MAX_AMOUNT_MINOR = 10**15
 """The largest amount, in minor units: exact in a JSON number and far inside a 64-bit column."""
+
+_NUMBER = re.compile(r"([0-9]{1,16})(?:\.([0-9]+))?")
 
 # ISO 4217, active currencies by their number of minor-unit digits.
 _NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -43,8 +46,15 @@ AmountMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT_MINOR)]
 
 
 def minor_digits(currency: str) -> int:
-    """Digits after the decimal point: 2 for USD, 0 for JPY, 3 for KWD."""
-    return _DIGITS[currency]
+    """Digits after the decimal point: 2 for USD, 0 for JPY, 3 for KWD.
+
+    Raises:
+        MoneyError: No such currency.
+    """
+    digits = _DIGITS.get(currency)
+    if digits is None:
+        raise MoneyError(f"{currency[:32]!r} is not an active ISO 4217 currency code")
+    return digits
 
 
 class Money(Model):
@@ -68,26 +78,22 @@ class Money(Model):
         """Read a decimal such as ``"1.29"``.
 
         Raises:
-            MoneyError: Not a plain decimal number, negative, more digits than the currency has,
-                or more than ``MAX_AMOUNT_MINOR``.
+            MoneyError: Not plain digits with at most one point, more decimals than the currency
+                has, or more than ``MAX_AMOUNT_MINOR``.
         """
-        try:
-            amount = Decimal(text)
-        except InvalidOperation:
-            raise MoneyError(f"{text[:32]!r} is not an amount") from None
-        if not amount.is_finite() or amount < 0:
-            raise MoneyError(f"{text[:32]!r} is not an amount of zero or more")
-        if amount > MAX_AMOUNT_MINOR:
-            raise MoneyError(f"{text[:32]!r} is too large")
-        minor = amount.scaleb(_DIGITS[currency])
-        if minor != minor.to_integral_value():
+        digits = minor_digits(currency)
+        number = _NUMBER.fullmatch(text)
+        if number is None:
+            raise MoneyError(f"{text[:32]!r} is not an amount of zero or more, such as 1.29")
+        whole, fraction = number[1], number[2] or ""
+        if len(fraction) > digits:
             raise MoneyError(f"{text[:32]!r} has more decimals than {currency} has")
-        return cls._checked(int(minor), currency)
+        return cls._checked(int(whole + fraction.ljust(digits, "0")), currency)
 
     @classmethod
     def of_units(cls, units: int, currency: str) -> Self:
         """Whole major units: ``of_units(5, "USD")`` is 5.00, ``of_units(5, "JPY")`` is 5."""
-        return cls._checked(units * 10 ** _DIGITS[currency], currency)
+        return cls._checked(units * 10 ** minor_digits(currency), currency)
 
     @classmethod
     def _checked(cls, amount_minor: int, currency: str) -> Self:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from commerce.domain.model import Model
+from commerce.domain.model import PRINTABLE, Model
 from commerce.domain.money import Money
 
 
@@ -16,6 +16,10 @@ class PaymentMethod(StrEnum):
     CASHONDELIVERY = "cashondelivery"
     PURCHASEORDER = "purchaseorder"
     FREE = "free"
+
+
+PAID_AT_GATEWAY = "gateway"
+"""What an order says of its payment when the money came through the gateway."""
 
 
 class PaymentStatus(StrEnum):
@@ -39,8 +43,8 @@ class Payment(Model):
 class PaymentChoice(Model):
     """The method a shopper chose; whether it may be used is decided at checkout."""
 
-    method: str = Field(min_length=1, max_length=64)
-    purchase_order_number: str = Field(default="", max_length=64)
+    method: str = Field(min_length=1, max_length=64, pattern=PRINTABLE)
+    purchase_order_number: str = Field(default="", max_length=64, pattern=PRINTABLE)
 
 
 def pays_for(payment: Payment | None, cart_id: str, due: Money) -> bool:

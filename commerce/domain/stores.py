@@ -14,11 +14,10 @@ DEFAULT_STORE = "default"
 
 
 def _country_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
-    upper = tuple(dict.fromkeys(code.upper() for code in codes))
-    bad = [code for code in upper if not (len(code) == 2 and code.isascii() and code.isalpha())]
-    if bad:
-        raise ValueError(f"{bad[0]!r} is not a two-letter country code, such as US")
-    return upper
+    for code in codes:
+        if not (len(code) == 2 and code.isascii() and code.isalpha()):
+            raise ValueError(f"{code[:32]!r} is not a two-letter country code, such as US")
+    return tuple(dict.fromkeys(code.upper() for code in codes))
 
 
 class Store(Model):

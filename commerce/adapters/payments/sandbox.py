@@ -3,8 +3,6 @@
 from commerce.adapters.store.sandbox_payments import SandboxPayments
 from commerce.domain.payments import Payment
 
-SANDBOX_METHOD = "sandbox"
-
 
 class CaptureError(Exception):
     """The gateway did not capture the payment."""

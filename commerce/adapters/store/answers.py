@@ -1,6 +1,6 @@
 """Idempotency records: one answer per key, for as long as the store lives."""
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import Database

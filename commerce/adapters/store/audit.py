@@ -141,9 +141,7 @@ def _rules() -> dict[str, Select[Any]]:
             OrderRow.order_prefix.label("prefix"),
             func.count().label("orders"),
             func.max(
-                cast(
-                    func.substr(OrderRow.number, func.length(OrderRow.order_prefix) + 1), Integer
-                )
+                cast(func.substr(OrderRow.number, func.length(OrderRow.order_prefix) + 1), Integer)
             ).label("highest"),
         )
         .group_by(OrderRow.order_prefix)
@@ -160,9 +158,7 @@ def _rules() -> dict[str, Select[Any]]:
         "stock on hand is what was stocked less what was sold": select(StockRow.sku)
         .outerjoin(sold, sold.c.sku == StockRow.sku)
         .where(StockRow.on_hand != StockRow.stocked - func.coalesce(sold.c.units, 0)),
-        "an open hold belongs to the checkout that has locked its cart": select(
-            HoldRow.checkout_id
-        )
+        "an open hold belongs to the checkout that has locked its cart": select(HoldRow.checkout_id)
         .outerjoin(CartRow, CartRow.locked_by == HoldRow.checkout_id)
         .where(HoldRow.status == HoldStatus.HELD, CartRow.id.is_(None)),
         "a committed hold belongs to an order, and the other way round": select(
@@ -208,8 +204,7 @@ def _rules() -> dict[str, Select[Any]]:
             )
         ),
         "an order number is its prefix and nine digits": select(OrderRow.number).where(
-            func.length(OrderRow.number)
-            != func.length(OrderRow.order_prefix) + ORDER_NUMBER_DIGITS
+            func.length(OrderRow.number) != func.length(OrderRow.order_prefix) + ORDER_NUMBER_DIGITS
         ),
         "every order has its event in the outbox": select(OrderRow.number)
         .outerjoin(OutboxRow, OutboxRow.order_number == OrderRow.number)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -80,7 +81,9 @@ class SqlCarts:
 
     def _save(self, tx: Session, cart: Cart) -> None:
         now = self._database.now()
-        row = tx.scalars(select(CartRow).where(CartRow.id == cart.id).with_for_update()).one_or_none()
+        row = tx.scalars(
+            select(CartRow).where(CartRow.id == cart.id).with_for_update()
+        ).one_or_none()
         if row is None:
             row = CartRow(id=cart.id, created_at=now)
             tx.add(row)
@@ -99,7 +102,7 @@ class SqlCarts:
         row.payment_method = cart.payment.method if cart.payment else None
         row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
         row.status = CartStatus.ACTIVE
-        row.locked_by = row.lock_expires_at = row.snapshot = None
+        row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
         row.updated_at = now
         tx.flush()
         tx.execute(delete(CartLineRow).where(CartLineRow.cart_id == cart.id))
@@ -142,8 +145,8 @@ class SqlCarts:
             answered = self._answers.claim(tx, request)
             if answered is not None:
                 return answered
-            if row.locked_by == checkout.id and row.snapshot:
-                return _locked(row.snapshot)
+            if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
+                return _locked(row.snapshot, row.snapshot_digest)
             result = self._snapshot_or_outcome(tx, row, to_store(store_row), request)
             if not isinstance(result, CartSnapshot):
                 self._answers.store(tx, request, result)
@@ -153,9 +156,11 @@ class SqlCarts:
             row.status = CartStatus.LOCKED
             row.locked_by = checkout.id
             row.lock_expires_at = self._database.now() + self._lock_ttl
+            digest = result.digest()
             row.snapshot = result
+            row.snapshot_digest = digest
             tx.flush()
-            return _locked(result)
+            return _locked(result, digest)
 
     def _snapshot_or_outcome(
         self, tx: Session, row: CartRow, store: Store, request: CheckoutRequest
@@ -178,7 +183,8 @@ class SqlCarts:
         if refusal:
             return refusal
         frozen: list[SnapshotLine] = []
-        for quantity, product, amount_minor in lines:
+        for quantity, product, price in lines:
+            amount_minor = cast("int | None", price)  # an outer join: there may be none
             if amount_minor is None:
                 short = Shortage(sku=product.sku, wanted=quantity, available=0)
                 return Refusal(reason=RefusalReason.PRODUCT_UNAVAILABLE, shortage=short)
@@ -217,10 +223,12 @@ class SqlCarts:
         with self._database.transaction() as tx:
             snapshot = tx.scalars(
                 select(CartRow.snapshot).where(
-                    CartRow.id == checkout.request.cart_id, CartRow.locked_by == checkout.id
+                    CartRow.id == checkout.request.cart_id,
+                    CartRow.locked_by == checkout.id,
+                    CartRow.snapshot_digest == digest,
                 )
             ).one_or_none()
-        if snapshot is None or snapshot.digest() != digest:
+        if snapshot is None:
             raise CartNotHeldError("the cart is no longer locked by this checkout")
         return snapshot
 
@@ -237,7 +245,11 @@ class SqlCarts:
                 update(CartRow)
                 .where(CartRow.id == row.id, CartRow.locked_by == checkout.id)
                 .values(
-                    status=CartStatus.ACTIVE, locked_by=None, lock_expires_at=None, snapshot=None
+                    status=CartStatus.ACTIVE,
+                    locked_by=None,
+                    lock_expires_at=None,
+                    snapshot=None,
+                    snapshot_digest=None,
                 )
             )
             return self._answer(tx, request, refusal)
@@ -263,9 +275,9 @@ class SqlCarts:
         return outcome
 
 
-def _locked(snapshot: CartSnapshot) -> LockedCart:
+def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
     return LockedCart(
-        digest=snapshot.digest(),
+        digest=digest,
         store_code=snapshot.store.code,
         items=sum(line.quantity for line in snapshot.lines),
         lines=len(snapshot.lines),

@@ -11,7 +11,7 @@ from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import PriceRow, ProductRow, StockRow
 from commerce.domain.carts import ProductKind, Sku
-from commerce.domain.model import Model
+from commerce.domain.model import PRINTABLE, Model
 from commerce.domain.money import Money
 
 MAX_STOCK = 10**12
@@ -31,7 +31,7 @@ class Product(Model):
     """
 
     sku: Sku
-    name: Annotated[str, Field(min_length=1, max_length=255)]
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
     kind: ProductKind
     price: Money
     quantity: Annotated[int, Field(strict=True, ge=0, le=MAX_STOCK)] | None

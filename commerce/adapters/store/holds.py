@@ -136,12 +136,12 @@ class SqlStock:
 
     def _take(self, tx: Session, checkout_id: str, wanted: Mapping[str, int], fresh: bool) -> None:
         rows = tx.execute(
-            select(StockRow.sku, StockRow.on_hand - StockRow.held)
+            select(StockRow.sku, (StockRow.on_hand - StockRow.held).label("units"))
             .where(StockRow.sku.in_(wanted), StockRow.managed)
             .order_by(StockRow.sku)
             .with_for_update()
         )
-        available = {sku: units for sku, units in rows}
+        available = {row.sku: row.units for row in rows}
         if short := shortage(wanted, available):
             raise _ShortError(short)
         if not fresh:
@@ -179,9 +179,7 @@ class SqlStock:
         if before is HoldStatus.HELD:
             self._lock_stock(tx, checkout_id)
             self._move(tx, checkout_id, held=-1)
-        tx.execute(
-            update(HoldRow).where(HoldRow.checkout_id == checkout_id).values(status=status)
-        )
+        tx.execute(update(HoldRow).where(HoldRow.checkout_id == checkout_id).values(status=status))
 
     def _lock_stock(self, tx: Session, checkout_id: str) -> None:
         tx.execute(
@@ -205,6 +203,8 @@ class SqlStock:
                     select(HoldLineRow.sku).where(HoldLineRow.checkout_id == checkout_id)
                 )
             )
-            .values(held=StockRow.held + held * quantity, on_hand=StockRow.on_hand + on_hand * quantity)
+            .values(
+                held=StockRow.held + held * quantity, on_hand=StockRow.on_hand + on_hand * quantity
+            )
             .execution_options(synchronize_session=False)
         )

@@ -67,13 +67,17 @@ class AsJson(TypeDecorator[BaseModel]):
         return None if value is None else self.model.model_validate_json(value)
 
 
+def _values(states: type[StrEnum]) -> list[str]:
+    return [state.value for state in states]
+
+
 def _names(states: type[StrEnum]) -> Enum:
     return Enum(
         states,
         native_enum=False,
         create_constraint=False,
         length=16,
-        values_callable=lambda kind: [state.value for state in kind],
+        values_callable=_values,
     )
 
 
@@ -179,6 +183,7 @@ class CartRow(Base):
     locked_by: Mapped[str | None]
     lock_expires_at: Mapped[datetime | None]
     snapshot: Mapped[CartSnapshot | None]
+    snapshot_digest: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -20,22 +20,17 @@ from commerce.domain.carts import CartSnapshot, CartStatus, SnapshotLine, Totals
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.orders import Order, OrderStatus, order_number
+from commerce.domain.payments import PAID_AT_GATEWAY
 from commerce.domain.stock import demand
 
 
 class SqlOrders:
     """The orders port."""
 
-    def __init__(
-        self, database: Database, stock: SqlStock, answers: Answers, gateway_method: str
-    ) -> None:
-        """Args:
-        gateway_method: The payment method that an order paid at the gateway is booked under.
-        """
+    def __init__(self, database: Database, stock: SqlStock, answers: Answers) -> None:
         self._database = database
         self._stock = stock
         self._answers = answers
-        self._gateway_method = gateway_method
 
     def create(self, checkout: Checkout, digest: str) -> Outcome:
         """Turn the locked cart into its order.
@@ -62,13 +57,11 @@ class SqlOrders:
         if existing is not None:
             if existing.checkout_id == checkout.id:
                 return self._answers.placed(existing)
-            return Refusal(
-                reason=RefusalReason.CART_NOT_ACTIVE, order_number=existing.number
-            )
+            return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=existing.number)
         if cart is None or cart.locked_by != checkout.id or cart.snapshot is None:
             return refuse(RefusalReason.CART_CHANGED)
         snapshot = cart.snapshot
-        if snapshot.digest() != digest:
+        if cart.snapshot_digest != digest:
             return refuse(RefusalReason.CART_CHANGED)
         if request.payment_id and self._payment_used(tx, request.payment_id):
             return refuse(RefusalReason.PAYMENT_ID_INVALID)
@@ -77,7 +70,7 @@ class SqlOrders:
         number = self._next_number(tx, snapshot.store.order_prefix)
         order = self._write(tx, checkout, snapshot, number)
         cart.status = CartStatus.CONVERTED
-        cart.locked_by = cart.lock_expires_at = cart.snapshot = None
+        cart.locked_by = cart.lock_expires_at = cart.snapshot = cart.snapshot_digest = None
         cart.updated_at = self._database.now()
         tx.add(
             OutboxRow(
@@ -120,8 +113,12 @@ class SqlOrders:
             shipping_address=None if snapshot.is_virtual else cart.shipping_address,
             billing_address=cart.billing_address,
             shipping_method=None if snapshot.is_virtual else cart.shipping_method,
-            payment_method=self._gateway_method if at_gateway or not cart.payment else cart.payment.method,
-            purchase_order_number=cart.payment.purchase_order_number if cart.payment and not at_gateway else "",
+            payment_method=PAID_AT_GATEWAY
+            if at_gateway or not cart.payment
+            else cart.payment.method,
+            purchase_order_number=cart.payment.purchase_order_number
+            if cart.payment and not at_gateway
+            else "",
             payment_id=request.payment_id or None,
             currency=totals.grand_total.currency,
             subtotal_minor=totals.subtotal.amount_minor,

@@ -40,4 +40,6 @@ def check(database: Database) -> None:
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     if current != newest:
-        raise SchemaError(f"the store's schema is {current or 'empty'}, not {newest}: run 'checkout migrate'")
+        raise SchemaError(
+            f"the store's schema is {current or 'empty'}, not {newest}: run 'checkout migrate'"
+        )

@@ -12,7 +12,9 @@ from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.orders import SqlOrders
 from commerce.adapters.store.sandbox_payments import SandboxPayments
 from commerce.adapters.store.stores import SqlStores
+from commerce.adapters.tokens import SealedTokens
 from commerce.ports import OrderTokens
+from commerce.settings import Settings
 
 DEFAULT_HOLD_TTL = timedelta(minutes=15)
 
@@ -35,7 +37,6 @@ def build_store(
     database: Database,
     tokens: OrderTokens,
     hold_ttl: timedelta = DEFAULT_HOLD_TTL,
-    gateway_method: str = "sandbox",
 ) -> SqlStore:
     """Put the store together.
 
@@ -43,7 +44,6 @@ def build_store(
         database: Migrated already, see ``schema.upgrade``.
         tokens: Seals the token of every order that is answered.
         hold_ttl: For how long stock and cart are set aside for one checkout.
-        gateway_method: The payment method that orders paid at the gateway are booked under.
     """
     answers = Answers(database, tokens)
     stock = SqlStock(database, hold_ttl)
@@ -51,9 +51,19 @@ def build_store(
         database=database,
         carts=SqlCarts(database, stock, answers, hold_ttl),
         stock=stock,
-        orders=SqlOrders(database, stock, answers, gateway_method),
+        orders=SqlOrders(database, stock, answers),
         stores=SqlStores(database),
         catalog=SqlCatalog(database, stock),
         audit=SqlAudit(database),
         sandbox_payments=SandboxPayments(database),
     )
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The store that the settings name.
+
+    Raises:
+        TokenKeyError: No usable order token keys.
+    """
+    tokens = SealedTokens.parse(settings.order_token_keys.get_secret_value())
+    return build_store(Database(settings.store_url), tokens, settings.hold_ttl)

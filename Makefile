@@ -1,0 +1,44 @@
+# Two commands on a fresh machine: make demo, make test. Both install what they need into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := activities cli client commerce workflows worker.py tests
+
+# Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: install demo dev test check lock histories docs clean
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev]"
+	touch $@
+
+demo: install  ## a real day of 616 baskets, through a real Temporal server
+	$(BIN)/checkout demo
+
+dev: install  ## everything embedded, until Ctrl-C
+	$(BIN)/checkout dev
+
+test: check  ## every test
+	$(BIN)/python -m pytest
+
+check: install  ## format, lint, types, dependency rule, generated docs
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.generated --check
+
+docs: install  ## docs/errors.md from the catalogue
+	$(BIN)/python -m tests.generated
+
+histories: install  ## record the histories that the replay tests hold every change against
+	$(BIN)/python -m tests.replay.record $(VERSION)
+
+lock: install  ## pin what is installed: name==version, no addresses
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+clean:
+	rm -rf $(VENV) .checkout

@@ -1,0 +1,82 @@
+"""Faults at the border of every activity: before it takes effect, or after."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+
+class Mode(StrEnum):
+    """Fail before the effect, or after it: then the answer is lost, but not the effect."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Faults(Interceptor):
+    """Plans faults per step, and counts how often each step was tried and failed."""
+
+    def __init__(self) -> None:
+        self._plans: dict[str, list[tuple[Mode, bool]]] = {}
+        self._hooks: dict[str, Callable[[], Any]] = {}
+        self.tried: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.has_failed = asyncio.Event()
+
+    def fail(self, step: str, mode: Mode, times: int = 1, for_good: bool = False) -> None:
+        """Make the step's next attempts fail; for good means that it is not tried again."""
+        self._plans.setdefault(step, []).extend([(mode, for_good)] * times)
+
+    def heal(self) -> None:
+        """No more faults."""
+        self._plans.clear()
+
+    def on(self, step: str, hook: Callable[[], Any]) -> None:
+        """Do something right before the step's next attempt."""
+        self._hooks[step] = hook
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Faulty(next, self)
+
+    def take(self, step: str) -> tuple[Mode, bool] | None:
+        plan = self._plans.get(step)
+        return plan.pop(0) if plan else None
+
+    def hook(self, step: str) -> Callable[[], Any] | None:
+        return self._hooks.pop(step, None)
+
+
+class _Faulty(ActivityInboundInterceptor):
+    def __init__(self, next_: ActivityInboundInterceptor, faults: Faults) -> None:
+        super().__init__(next_)
+        self._faults = faults
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        step = activity.info().activity_type
+        self._faults.tried[step] += 1
+        hook = self._faults.hook(step)
+        if hook:
+            outcome = hook()
+            if outcome is not None:
+                await outcome
+        fault = self._faults.take(step)
+        if fault and fault[0] is Mode.BEFORE:
+            self._raise(step, fault[1])
+        result = await super().execute_activity(input)
+        if fault:
+            self._raise(step, fault[1])
+        return result
+
+    def _raise(self, step: str, for_good: bool) -> None:
+        self._faults.failed[step] += 1
+        self._faults.has_failed.set()
+        raise ApplicationError(f"planned fault in {step}", non_retryable=for_good)

@@ -1,0 +1,137 @@
+"""Record the histories that every change of the workflow is held against.
+
+One per path through the workflow, by real runs. A recorded history is never edited: a change that
+breaks its replay is patched (CONTRIBUTING.md, "Changing a running workflow").
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from temporalio.client import WorkflowFailureError
+
+from tests.builders import cart
+from tests.faults import Mode
+from tests.server import a_server
+from tests.world import DEADLINE, World, a_world
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+async def place(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name), ("apple", 2), ("pear", 1)))
+    await world.client.place_order(world.id(name), deadline=DEADLINE)
+
+
+async def complete(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00")
+    await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+
+
+async def refused_at_lock(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name), email=None))
+    await world.client.place_order(world.id(name), deadline=DEADLINE)
+
+
+async def refused_at_hold(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name), ("apple", 1_000)))
+    await world.client.place_order(world.id(name), deadline=DEADLINE)
+
+
+async def refused_and_undone(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name), payment=None))
+    await world.client.place_order(world.id(name), deadline=DEADLINE)
+
+
+async def payment_refused(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    await world.client.complete_order(world.id(name), "UNKNOWN", deadline=DEADLINE)
+
+
+async def joined(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.faults.fail("verify_payment", Mode.BEFORE, times=2)
+    calls = [world.client.place_order(world.id(name), deadline=DEADLINE) for _ in range(3)]
+    await asyncio.gather(*calls)
+
+
+async def retried(world: World, name: str) -> None:
+    world.faults.fail("hold_stock", Mode.AFTER, times=2)
+    world.faults.fail("announce_order", Mode.AFTER, times=1)
+    await place(world, name)
+
+
+async def failed_for_good(world: World, name: str) -> None:
+    world.faults.fail("validate_addresses", Mode.BEFORE, for_good=True)
+    await place(world, name)
+
+
+async def aborted(world: World, name: str) -> None:
+    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    call = asyncio.create_task(place(world, name))
+    await world.faults.has_failed.wait()
+    await world.abort(world.id(name), "recorded")
+    await call
+
+
+async def cancelled(world: World, name: str) -> None:
+    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    call = asyncio.create_task(place(world, name))
+    await world.faults.has_failed.wait()
+    await world.handle(world.id(name)).cancel()
+    await call
+
+
+PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
+    place,
+    complete,
+    refused_at_lock,
+    refused_at_hold,
+    refused_and_undone,
+    payment_refused,
+    joined,
+    retried,
+    failed_for_good,
+    aborted,
+    cancelled,
+)
+
+
+async def record(version: str) -> None:
+    """Run every path on the real server and save its history as ``<version>-<path>.json``."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with a_server(Path(directory)) as temporal:
+            for path in PATHS:
+                name = path.__name__
+                (Path(directory) / name).mkdir()
+                async with a_world(temporal, Path(directory) / name) as world:
+                    await path(world, name)
+                    handle = world.handle(world.id(name))
+                    with contextlib.suppress(WorkflowFailureError):  # one path fails on purpose
+                        await handle.result()
+                    history = await handle.fetch_history()
+                file = HISTORIES / f"{version}-{name}.json"
+                file.write_text(
+                    json.dumps(_anonymous(json.loads(history.to_json())), indent=1) + "\n"
+                )
+
+
+def _anonymous(value: Any) -> Any:
+    """Without what names the machine that recorded it; replay needs neither."""
+    if isinstance(value, list):
+        return [_anonymous(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        named = ("identity", "stackTrace")
+        return {key: _anonymous(item) for key, item in fields.items() if key not in named}
+    return value
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1]))

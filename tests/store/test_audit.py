@@ -1,0 +1,183 @@
+"""The audit: does it see every rule broken, and nothing else?"""
+
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import CheckConstraint
+
+from commerce.adapters.store import audit
+from commerce.adapters.store.models import Base
+from commerce.domain.errors import RefusalReason, refuse
+from commerce.domain.stores import Store
+from tests.builders import checkout
+from tests.store.conftest import HOLD_TTL, Shop
+
+ORDERED = checkout("ordered").id
+HELD = checkout("locked").id
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Statements that break a rule, and the offender that the audit has to name."""
+
+    rule: str
+    offender: str
+    statements: tuple[str, ...]
+
+
+def plant(rule: str, offender: str, *statements: str) -> Plant:
+    return Plant(rule, offender, statements)
+
+
+NEVER_BELOW_ZERO = "stock is never below zero and never oversold"
+HELD_IS_SUM = "held stock is the sum of the open holds"
+ON_HAND = "stock on hand is what was stocked less what was sold"
+OPEN_HOLD = "an open hold belongs to the checkout that has locked its cart"
+COMMITTED = "a committed hold belongs to an order, and the other way round"
+SOLD = "what was sold from stock is what was ordered"
+CONVERTED = "a cart is converted exactly when it has an order"
+LINES = "an order's lines add up to its subtotal"
+NO_GAPS = "order numbers have no gaps"
+NUMBER = "an order number is its prefix and nine digits"
+OUTBOX = "every order has its event in the outbox"
+ANSWERED = "an answered order is the order of its cart"
+
+UNLOCKED = "status='active', locked_by=NULL, lock_expires_at=NULL, snapshot=NULL"
+PLANTS = (
+    plant(NEVER_BELOW_ZERO, "plum", "UPDATE stock SET on_hand = -1 WHERE sku='plum'"),
+    plant(NEVER_BELOW_ZERO, "plum", "UPDATE stock SET held = -1 WHERE sku='plum'"),
+    plant(NEVER_BELOW_ZERO, "plum", "UPDATE stock SET held = on_hand + 1 WHERE sku='plum'"),
+    plant(HELD_IS_SUM, "pear", "UPDATE stock SET held = held + 1 WHERE sku='pear'"),
+    plant(HELD_IS_SUM, "pear", "UPDATE stock SET held = held - 1 WHERE sku='pear'"),
+    plant(HELD_IS_SUM, "pear", f"UPDATE holds SET status='expired' WHERE checkout_id='{HELD}'"),
+    plant(HELD_IS_SUM, "pear", f"DELETE FROM hold_lines WHERE checkout_id='{HELD}'"),
+    plant(ON_HAND, "apple", "UPDATE stock SET on_hand = on_hand - 1 WHERE sku='apple'"),
+    plant(ON_HAND, "apple", "UPDATE stock SET stocked = stocked - 1 WHERE sku='apple'"),
+    plant(ON_HAND, "apple", f"DELETE FROM hold_lines WHERE checkout_id='{ORDERED}'"),
+    plant(OPEN_HOLD, HELD, f"UPDATE carts SET {UNLOCKED} WHERE id='locked'"),
+    plant(OPEN_HOLD, HELD, "UPDATE carts SET locked_by='another' WHERE id='locked'"),
+    plant(
+        OPEN_HOLD,
+        checkout("refused").id,
+        f"UPDATE holds SET status='held' WHERE checkout_id='{checkout('refused').id}'",
+    ),
+    plant(COMMITTED, HELD, f"UPDATE holds SET status='committed' WHERE checkout_id='{HELD}'"),
+    plant(COMMITTED, ORDERED, f"UPDATE holds SET status='held' WHERE checkout_id='{ORDERED}'"),
+    plant(COMMITTED, "000000001", f"DELETE FROM holds WHERE checkout_id='{ORDERED}'"),
+    plant(SOLD, ORDERED, f"UPDATE hold_lines SET quantity=9 WHERE checkout_id='{ORDERED}'"),
+    plant(SOLD, ORDERED, "UPDATE order_lines SET quantity=9 WHERE order_number='000000001'"),
+    plant(SOLD, ORDERED, "UPDATE order_lines SET sku='plum' WHERE order_number='000000001'"),
+    plant(CONVERTED, "ordered", "UPDATE carts SET status='active' WHERE id='ordered'"),
+    plant(CONVERTED, "active", "UPDATE carts SET status='converted' WHERE id='active'"),
+    plant(LINES, "000000001", "UPDATE orders SET subtotal_minor=1 WHERE number='000000001'"),
+    plant(LINES, "000000001", "UPDATE order_lines SET total_minor=1 WHERE sku='apple'"),
+    plant(LINES, "000000001", "DELETE FROM order_lines WHERE order_number='000000001'"),
+    plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 3 WHERE prefix=''"),
+    plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 1 WHERE prefix=''"),
+    plant(NO_GAPS, "", "UPDATE orders SET number='000000009' WHERE number='000000002'"),
+    plant(NO_GAPS, "N", "DELETE FROM orders WHERE order_prefix='N'"),
+    plant(NO_GAPS, "N", "DELETE FROM order_sequences WHERE prefix='N'"),
+    plant(NUMBER, "0000000002", "UPDATE orders SET number='0000000002' WHERE number='000000002'"),
+    plant(NUMBER, "2", "UPDATE orders SET number='2' WHERE number='000000002'"),
+    plant(NUMBER, "X00000002", "UPDATE orders SET number='X00000002' WHERE number='000000002'"),
+    plant(NUMBER, "M000000001", "UPDATE orders SET number='M000000001' WHERE number='N000000001'"),
+    plant(OUTBOX, "000000001", "DELETE FROM outbox WHERE order_number='000000001'"),
+    plant(
+        ANSWERED,
+        "key-of-ordered",
+        "UPDATE answers SET order_number='000000002' WHERE order_number='000000001'",
+    ),
+)
+
+
+def fill(shop: Shop) -> None:
+    """A store in which everything has happened: sold, held, refused, left alone."""
+    shop.stock(apple=5, pear=5, plum=5)
+    shop.store.stores.add(Store(code="north", order_prefix="N"))
+    shop.save("ordered", ("apple", 2))
+    shop.save("ordered-too", ("pear", 1))
+    shop.save("northern", ("pear", 1), store_code="north")
+    for cart_id in ("ordered", "ordered-too", "northern"):
+        shop.order(checkout(cart_id))
+    for cart_id in ("locked", "refused", "active"):
+        shop.save(cart_id, ("pear", 1))
+    shop.hold(checkout("locked"))
+    shop.hold(checkout("refused"))
+    shop.undo(checkout("refused"), refuse(RefusalReason.PAYMENT_METHOD_MISSING))
+
+
+def sabotage(shop: Shop, *statements: str) -> None:
+    """Run statements that no constraint of the schema stops."""
+    checks = [
+        f"ALTER TABLE {table.name} DROP CONSTRAINT {constraint.name}"
+        for table in Base.metadata.sorted_tables
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    ]
+    unguard = ["SET session_replication_role = replica", *checks]
+    if shop.store.database.is_sqlite:
+        unguard = ["PRAGMA foreign_keys=OFF", "PRAGMA ignore_check_constraints=ON"]
+    connection = shop.store.database.engine.raw_connection()
+    cursor = connection.cursor()
+    for statement in (*unguard, *statements):
+        cursor.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_every_rule_is_planted() -> None:
+    assert {planted.rule for planted in PLANTS} == set(audit._rules())  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("planted", PLANTS, ids=lambda p: f"{p.rule}: {p.statements[0]}")
+def test_a_broken_rule_is_seen_and_names_the_offender(own_shop: Shop, planted: Plant) -> None:
+    fill(own_shop)
+    own_shop.counts()
+    sabotage(own_shop, *planted.statements)
+    report = own_shop.store.audit.run()
+    assert not report.clean
+    broken = {violation.rule: violation for violation in report.violations}
+    assert planted.rule in broken, f"broken are only {sorted(broken)}"
+    assert broken[planted.rule].examples == (planted.offender,)
+    assert broken[planted.rule].count == 1
+
+
+def test_many_offenders_are_counted_and_five_are_named(own_shop: Shop) -> None:
+    own_shop.stock(**{f"sku_{n}": n for n in range(9)})
+    sabotage(own_shop, "UPDATE stock SET stocked = stocked + 1")
+    (violation,) = own_shop.store.audit.run().violations
+    assert violation.count == 9
+    assert violation.examples == tuple(f"sku_{n}" for n in range(audit.EXAMPLES))
+
+
+def test_an_empty_store_is_clean(shop: Shop) -> None:
+    assert set(shop.counts().values()) == {0}
+
+
+def test_everything_is_counted(shop: Shop) -> None:
+    fill(shop)
+    counts = {
+        "orders": 3,
+        "carts": 6,
+        "carts_locked": 1,
+        "holds_open": 1,
+        "holds_overdue": 0,
+        "events_unannounced": 3,
+        "units_stocked": 15,
+        "units_on_hand": 11,
+        "units_held": 1,
+        "units_sold": 4,
+    }
+    assert shop.counts() == counts
+    shop.clock.advance(HOLD_TTL)
+    event = shop.store.orders.pending_event("000000001")
+    assert event is not None
+    shop.store.orders.mark_announced(event.event_id)
+    assert shop.counts() == {**counts, "holds_overdue": 1, "events_unannounced": 2}
+
+
+def test_the_audit_writes_nothing(shop: Shop) -> None:
+    fill(shop)
+    before = shop.rows()
+    shop.counts()
+    assert shop.rows() == before

@@ -1,0 +1,190 @@
+"""A busy random history: whatever happened, in whatever order, the audit is clean."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from commerce.adapters.store.carts import CartEditError
+from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.domain.carts import CartSnapshot
+from commerce.domain.errors import Refusal, RefusalReason, refuse
+from commerce.domain.orders import OrderStatus
+from commerce.ports import CartNotHeldError
+from tests.builders import checkout
+from tests.store.conftest import HOLD_TTL, SECOND, Shop
+
+STEPS = 250
+AUDIT_EVERY = 25
+SKUS = ("apple", "pear", "plum")
+CARTS = 25
+PREFIXES = ("", "A", "B-")
+ABORTED = refuse(RefusalReason.ABORTED)
+
+
+@dataclass
+class Run:
+    """One run of a checkout, as far as it came."""
+
+    checkout: Checkout
+    snapshot: CartSnapshot | None = None
+    over: bool = False
+
+
+@dataclass
+class History:
+    """Shoppers, checkouts, crashes and operators, one step at a time."""
+
+    shop: Shop
+    rng: random.Random
+    runs: list[Run] = field(default_factory=list[Run])
+    live: dict[str, Run] = field(default_factory=dict[str, Run])
+    orders: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    refused: set[RefusalReason] = field(default_factory=set[RefusalReason])
+
+    def step(self) -> None:
+        steps: dict[Callable[[], object], int] = {
+            self.edit: 6,
+            self.start: 8,
+            self.go_on: 16,
+            self.abort: 2,
+            self.come_late: 6,
+            self.restock: 2,
+            self.wait: 2,
+            self.expire: 1,
+            self.settle: 2,
+            self.reconfigure: 1,
+        }
+        (chosen,) = self.rng.choices(list(steps), list(steps.values()))
+        chosen()
+
+    def note(self, outcome: Outcome | None, run: Run) -> None:
+        if isinstance(outcome, OrderPlaced):
+            self.orders.setdefault(run.checkout.request.cart_id, set()).add(outcome.order_number)
+        if isinstance(outcome, Refusal):
+            self.refused.add(outcome.reason)
+
+    def edit(self) -> None:
+        lines = [(self.rng.choice(SKUS), self.rng.randint(1, 6)) for _ in range(3)]
+        with suppress(CartEditError):
+            email = self.rng.choice(["a@example.com", "b@example.com", None])
+            cart_id = f"cart-{self.rng.randrange(CARTS)}"
+            self.shop.save(cart_id, *lines[: self.rng.randint(1, 3)], email=email)
+
+    def start(self) -> None:
+        """A new run; whatever ran for this cart has ended, and nobody has undone it."""
+        cart_id, name = f"cart-{self.rng.randrange(CARTS)}", f"run-{len(self.runs)}"
+        run = Run(checkout(cart_id, key=name, run=name, asked_at=self.shop.clock.time))
+        self.runs.append(run)
+        self.live[cart_id] = run
+        self.lock(run)
+
+    def lock(self, run: Run) -> None:
+        locked = self.shop.store.carts.lock(run.checkout)
+        if not isinstance(locked, LockedCart):
+            run.over = True
+            return self.note(locked, run)
+        run.snapshot = self.shop.store.carts.snapshot(run.checkout, locked.digest)
+        return None
+
+    def go_on(self) -> None:
+        """The next step of a live run; or a step again, for its answer was lost."""
+        runs = [run for run in self.live.values() if run.snapshot and not run.over]
+        if not runs:
+            return
+        run = self.rng.choice(runs)
+        self.rng.choice([self.hold, self.create, self.create])(run)
+
+    def hold(self, run: Run) -> None:
+        assert run.snapshot
+        try:
+            refusal = self.shop.store.stock.hold(run.checkout, run.snapshot)
+        except CartNotHeldError:
+            refusal = refuse(RefusalReason.CART_CHANGED)
+        if refusal:
+            self.undo(run, refusal)
+
+    def create(self, run: Run) -> None:
+        assert run.snapshot
+        outcome = self.shop.store.orders.create(run.checkout, run.snapshot.digest())
+        self.note(outcome, run)
+        if isinstance(outcome, Refusal):
+            self.undo(run, outcome)
+        elif self.rng.random() < 0.8:  # else the answer was lost, and the step is repeated
+            run.over = True
+
+    def undo(self, run: Run, refusal: Refusal) -> None:
+        self.note(self.shop.undo(run.checkout, refusal), run)
+        run.over = True
+
+    def abort(self) -> None:
+        runs = [run for run in self.live.values() if not run.over]
+        if runs:
+            self.undo(self.rng.choice(runs), ABORTED)
+
+    def come_late(self) -> None:
+        """Something of a run that is over, or was never to go on, is still executed."""
+        dead = [x for x in self.runs if x.over or x is not self.live[x.checkout.request.cart_id]]
+        if not dead:
+            return
+        run = self.rng.choice(dead)
+        store = self.shop.store
+        late: list[Callable[[], object]] = [lambda: store.stock.release(run.checkout)]
+        late.append(lambda: store.carts.unlock(run.checkout, ABORTED))
+        if snapshot := run.snapshot:
+            late.append(lambda: store.stock.hold(run.checkout, snapshot))
+            late.append(lambda: store.orders.create(run.checkout, snapshot.digest()))
+        with suppress(CartNotHeldError):
+            self.rng.choice(late)()
+
+    def restock(self) -> None:
+        units = self.rng.choice([None, 0, 3, 10, 40])
+        self.shop.stock(**{self.rng.choice(SKUS): units})
+
+    def wait(self) -> None:
+        self.shop.clock.advance(SECOND * self.rng.choice([1, 60, 600, 900]))
+
+    def expire(self) -> None:
+        self.shop.store.stock.expire_overdue()
+
+    def settle(self) -> None:
+        numbers = sorted(number for numbers in self.orders.values() for number in numbers)
+        if not numbers:
+            return
+        number = self.rng.choice(numbers)
+        self.shop.store.orders.mark_captured(number)
+        if event := self.shop.store.orders.pending_event(number):
+            self.shop.store.orders.mark_announced(event.event_id)
+
+    def reconfigure(self) -> None:
+        self.shop.store.stores.change("default", {"order_prefix": self.rng.choice(PREFIXES)})
+
+    def finish(self) -> None:
+        """Every run ends: it is undone, or its hold expires and its cart is edited."""
+        for run in self.live.values():
+            if not run.over:
+                self.undo(run, ABORTED)
+        self.shop.clock.advance(HOLD_TTL)
+        while self.shop.store.stock.expire_overdue():
+            pass
+
+
+def test_a_busy_history_is_clean_at_every_moment(shop: Shop, seed: int) -> None:
+    shop.stock(apple=40, pear=10, plum=None)
+    history = History(shop, random.Random(seed))
+    for step in range(STEPS):
+        history.step()
+        if step % AUDIT_EVERY == 0:
+            shop.counts()
+    history.finish()
+
+    counts = shop.counts()
+    assert (counts["holds_open"], counts["units_held"]) == (0, 0)
+    assert all(len(numbers) == 1 for numbers in history.orders.values()), history.orders
+    assert counts["orders"] == len(history.orders) > 0
+    assert len(history.refused) > 3, "a history in which little happens shows little"
+    for cart_id, (number,) in history.orders.items():
+        order = shop.store.orders.find(number)
+        assert order is not None
+        assert order.cart_id == cart_id
+        assert order.status in OrderStatus

@@ -1,0 +1,123 @@
+"""Settings of the storefronts, and the payments of the development gateway."""
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy.exc import IntegrityError
+
+from commerce.adapters.store.stores import StoreSettingsError
+from commerce.domain.payments import Payment, PaymentMethod, PaymentStatus
+from commerce.domain.shipping import ShippingMethod
+from commerce.domain.stores import Store
+from tests.builders import usd
+from tests.store.conftest import Shop
+
+NORTH = Store(
+    code="north",
+    currency="JPY",
+    allowed_countries=("JP", "US"),
+    order_prefix="N-",
+    guest_checkout=False,
+    payment_methods=tuple(PaymentMethod),
+    shipping_methods=(ShippingMethod.TABLERATE,),
+)
+
+
+def test_a_store_is_kept_as_it_was_added(shop: Shop) -> None:
+    shop.store.stores.add(NORTH)
+    assert shop.store.stores.all() == [Store(code="default"), NORTH]
+
+
+def test_a_code_is_taken_once(shop: Shop) -> None:
+    shop.store.stores.add(NORTH)
+    before = shop.rows()
+    with pytest.raises(StoreSettingsError, match="'north' exists already"):
+        shop.store.stores.add(Store(code="north"))
+    assert shop.rows() == before
+
+
+def test_some_settings_change_and_the_others_stay(shop: Shop) -> None:
+    shop.store.stores.add(NORTH)
+    changes = {"allowed_countries": ["jp"], "payment_methods": ["free"], "guest_checkout": True}
+    changed = shop.store.stores.change("north", changes)
+    assert changed == NORTH.model_copy(
+        update={
+            "allowed_countries": ("JP",),
+            "payment_methods": (PaymentMethod.FREE,),
+            "guest_checkout": True,
+        }
+    )
+    assert shop.store.stores.all() == [Store(code="default"), changed]
+
+
+def test_a_store_that_does_not_exist_cannot_be_changed(shop: Shop) -> None:
+    with pytest.raises(StoreSettingsError, match="'nowhere' does not exist"):
+        shop.store.stores.change("nowhere", {"currency": "EUR"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"currency": "XXX"},
+        {"allowed_countries": ["USA"]},
+        {"order_prefix": "not a prefix"},
+        {"order_prefix": "12345678901234567"},
+        {"guest_checkout": "perhaps"},
+        {"payment_methods": ["barter"]},
+        {"shipping_methods": ["pigeon"]},
+        {"colour": "red"},
+        {"code": "Bad Code"},
+    ],
+    ids=str,
+)
+def test_one_wrong_value_changes_nothing(shop: Shop, wrong: dict[str, object]) -> None:
+    before = shop.rows()
+    with pytest.raises(ValidationError):
+        shop.store.stores.change("default", {"order_prefix": "A", **wrong})
+    assert shop.rows() == before
+
+
+# -- payments of the sandbox ---------------------------------------------------------------------
+
+
+def payment(payment_id: str, status: PaymentStatus = PaymentStatus.APPROVED) -> Payment:
+    return Payment(id=payment_id, cart_id="cart", amount=usd("15.00"), status=status)
+
+
+def status(shop: Shop, payment_id: str) -> PaymentStatus:
+    found = shop.store.sandbox_payments.find(payment_id)
+    assert found is not None
+    return found.status
+
+
+def test_payments_are_found_as_they_were_made(shop: Shop) -> None:
+    made = payment("PAY-1"), payment("PAY-2", PaymentStatus.CREATED)
+    shop.store.sandbox_payments.put(*made)
+    assert [shop.store.sandbox_payments.find(x.id) for x in made] == list(made)
+    assert shop.store.sandbox_payments.find("PAY-3") is None
+
+
+def test_one_payment_made_twice_keeps_both_from_being_made(shop: Shop) -> None:
+    shop.store.sandbox_payments.put(payment("PAY-1"))
+    before = shop.rows()
+    with pytest.raises(IntegrityError):
+        shop.store.sandbox_payments.put(payment("PAY-2"), payment("PAY-1"))
+    assert shop.rows() == before
+
+
+def test_a_payment_is_captured_once_and_by_one_key(shop: Shop) -> None:
+    capture = shop.store.sandbox_payments.capture
+    shop.store.sandbox_payments.put(payment("PAY-1"))
+    assert capture("PAY-1", "key")
+    before = shop.rows()
+    assert capture("PAY-1", "key")
+    assert not capture("PAY-1", "another")
+    assert shop.rows() == before
+    assert status(shop, "PAY-1") is PaymentStatus.CAPTURED
+
+
+@pytest.mark.parametrize("not_approved", [PaymentStatus.CREATED, PaymentStatus.VOIDED])
+def test_only_an_approved_payment_is_captured(shop: Shop, not_approved: PaymentStatus) -> None:
+    shop.store.sandbox_payments.put(payment("PAY-1", not_approved))
+    assert not shop.store.sandbox_payments.capture("PAY-1", "key")
+    assert not shop.store.sandbox_payments.capture("unknown", "key")
+    assert status(shop, "PAY-1") is not_approved

@@ -1,0 +1,171 @@
+"""Is every change one transaction? Each is made to fail at each of its statements in turn."""
+
+from collections.abc import Callable
+
+import pytest
+
+from commerce.contract import OrderPlaced
+from commerce.domain.errors import RefusalReason, refuse
+from tests.builders import cart, checkout, product
+from tests.store.conftest import HOLD_TTL, Shop, at
+
+RUN = checkout("cart")
+REFUSAL = refuse(RefusalReason.PAYMENT_METHOD_MISSING)
+EVERY_STATEMENT = ""
+
+Change = Callable[[], object]
+
+
+class CrashError(Exception):
+    """The process dies, or the database goes away."""
+
+
+def crash() -> None:
+    raise CrashError
+
+
+@pytest.fixture(autouse=True)
+def products(shop: Shop) -> None:
+    shop.stock(apple=5, pear=5)
+    shop.save("cart", ("apple", 2), ("pear", 1))
+
+
+def save(shop: Shop) -> Change:
+    return lambda: shop.store.carts.save(cart("new"), cart("cart", ("pear", 1)), cart("other"))
+
+
+def save_after_the_lock_expired(shop: Shop) -> Change:
+    shop.hold(RUN)
+    shop.clock.advance(HOLD_TTL)
+    return save(shop)
+
+
+def put(shop: Shop) -> Change:
+    shop.hold(RUN)
+    return lambda: shop.store.catalog.put([product("new", 1), product("apple", 2)])
+
+
+def lock(shop: Shop) -> Change:
+    return lambda: shop.store.carts.lock(RUN)
+
+
+def lock_and_refuse(shop: Shop) -> Change:
+    shop.save("cart", email=None)
+    return lock(shop)
+
+
+def take_over(shop: Shop) -> Change:
+    shop.hold(checkout("cart", run="dead"))
+    return lock(shop)
+
+
+def hold(shop: Shop) -> Change:
+    snapshot = shop.freeze(RUN)
+    return lambda: shop.store.stock.hold(RUN, snapshot)
+
+
+def release(shop: Shop) -> Change:
+    shop.hold(RUN)
+    return lambda: shop.store.stock.release(RUN)
+
+
+def expire(shop: Shop) -> Change:
+    shop.hold(RUN)
+    shop.clock.advance(HOLD_TTL)
+    return lambda: shop.store.stock.expire_overdue() <= 1
+
+
+def unlock(shop: Shop) -> Change:
+    shop.hold(RUN)
+    shop.store.stock.release(RUN)
+    return lambda: shop.store.carts.unlock(RUN, REFUSAL)
+
+
+def answer(shop: Shop) -> Change:
+    return lambda: shop.store.carts.answer(RUN.request, REFUSAL)
+
+
+def create(shop: Shop) -> Change:
+    digest = shop.hold(RUN).digest
+    return lambda: shop.store.orders.create(RUN, digest)
+
+
+def create_after_the_hold_expired(shop: Shop) -> Change:
+    change = create(shop)
+    shop.clock.advance(HOLD_TTL)
+    assert shop.store.stock.expire_overdue() == 1
+    return change
+
+
+def mark_captured(shop: Shop) -> Change:
+    placed = shop.order(RUN)
+    return lambda: shop.store.orders.mark_captured(placed.order_number)
+
+
+def mark_announced(shop: Shop) -> Change:
+    event = shop.store.orders.pending_event(shop.order(RUN).order_number)
+    assert event is not None
+    return lambda: shop.store.orders.mark_announced(event.event_id)
+
+
+CHANGES = (
+    save,
+    save_after_the_lock_expired,
+    put,
+    lock,
+    lock_and_refuse,
+    take_over,
+    hold,
+    release,
+    expire,
+    unlock,
+    answer,
+    create,
+    create_after_the_hold_expired,
+    mark_captured,
+    mark_announced,
+)
+
+
+@pytest.mark.parametrize("prepare", CHANGES)
+def test_a_failure_at_any_statement_changes_nothing_and_the_repeat_does_it_once(
+    shop: Shop, prepare: Callable[[Shop], Change]
+) -> None:
+    change = prepare(shop)
+    database, before = shop.store.database, shop.rows()
+    with at(database, EVERY_STATEMENT, lambda: None) as statements, pytest.raises(CrashError):
+        crash_at_commit(shop, change)
+    assert shop.rows() == before, "failed at the commit"
+    for nth in range(1, statements.times + 1):
+        with pytest.raises(CrashError), at(database, EVERY_STATEMENT, crash, nth):
+            change()
+        assert shop.rows() == before, f"failed at statement {nth}"
+
+    result = change()
+    after = shop.rows()
+    assert after != before
+    assert change() == result
+    assert shop.rows() == after
+    shop.counts()
+
+
+def crash_at_commit(shop: Shop, change: Change) -> None:
+    with at(shop.store.database, "COMMIT", crash):
+        change()
+
+
+@pytest.mark.parametrize(
+    "point", ["INSERT INTO order_sequences", "INSERT INTO order_lines", "INSERT INTO outbox"]
+)
+def test_failed_orders_leave_no_gap_in_the_numbers(shop: Shop, point: str) -> None:
+    for number in ("000000001", "000000002"):
+        run = checkout(f"cart-{number}")
+        shop.save(run.request.cart_id)
+        digest = shop.hold(run).digest
+        for _ in range(3):
+            with pytest.raises(CrashError), at(shop.store.database, point, crash):
+                shop.store.orders.create(run, digest)
+        placed = shop.store.orders.create(run, digest)
+        assert isinstance(placed, OrderPlaced)
+        assert placed.order_number == number
+    assert shop.counts()["orders"] == 2

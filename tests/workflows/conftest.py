@@ -1,0 +1,37 @@
+"""One time-skipping server for all workflow tests; a store and a worker for each."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest_asyncio
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from commerce.contract import SEARCH_ATTRIBUTES
+from tests.programs import program
+from tests.world import World, a_world
+
+
+@pytest_asyncio.fixture(scope="session")
+async def env() -> AsyncGenerator[WorkflowEnvironment]:
+    started = await WorkflowEnvironment.start_time_skipping(
+        data_converter=pydantic_data_converter,
+        test_server_existing_path=program("temporal-test-server"),
+    )
+    async with started:
+        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        await started.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=started.client.namespace,
+                search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword),
+            )
+        )
+        yield started
+
+
+@pytest_asyncio.fixture
+async def world(env: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[World]:
+    async with a_world(env.client, tmp_path) as made:
+        yield made

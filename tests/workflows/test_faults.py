@@ -1,0 +1,165 @@
+"""Whatever step fails, before its effect or after: one order, or none and all undone?"""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+
+from client import Operation, OrderPlaced, RefusalReason, Refused
+from commerce.domain.payments import PaymentStatus
+from tests.builders import cart, product
+from tests.faults import Mode
+from tests.world import DEADLINE, World
+
+BEFORE_ORDER = ("lock_cart", "hold_stock", "validate_addresses", "verify_payment", "create_order")
+AFTER_ORDER = ("capture_payment", "announce_order")
+UNDOS = ("release_stock", "unlock_cart")
+SOLD_OUT = ("apple", 101)
+NO_PAYMENT: dict[str, Any] = {"payment": None}
+
+
+def ready(world: World, **changes: Any) -> str:
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id, **changes))
+    world.pay(cart_id, "15.00")
+    return cart_id
+
+
+def order(world: World, cart_id: str, operation: Operation) -> Awaitable[Any]:
+    key = world.id("key")
+    if operation is Operation.PLACE_ORDER:
+        return world.client.place_order(cart_id, idempotency_key=key, deadline=DEADLINE)
+    return world.client.complete_order(cart_id, "PAY1", idempotency_key=key, deadline=DEADLINE)
+
+
+def steps(operation: Operation) -> tuple[str, ...]:
+    every = BEFORE_ORDER + AFTER_ORDER
+    at_gateway = operation is Operation.COMPLETE_ORDER
+    return tuple(step for step in every if at_gateway or step != "capture_payment")
+
+
+CASES = [
+    pytest.param(operation, step, mode, id=f"{operation}-{step}-{mode}")
+    for operation in Operation
+    for step in steps(operation)
+    for mode in Mode
+]
+
+
+@pytest.mark.parametrize(("operation", "step", "mode"), CASES)
+async def test_a_step_that_fails_for_a_while_is_retried_to_one_order(
+    world: World, operation: Operation, step: str, mode: Mode
+) -> None:
+    cart_id = ready(world)
+    world.faults.fail(step, mode, times=2)
+    answer = await order(world, cart_id, operation)
+    assert isinstance(answer, OrderPlaced)
+    assert await world.handle(cart_id).result()
+    assert (world.faults.failed[step], world.faults.tried[step]) == (2, 3)
+    payment = world.store.sandbox_payments.find("PAY1")
+    assert payment is not None
+    captured = operation is Operation.COMPLETE_ORDER
+    assert payment.status is (PaymentStatus.CAPTURED if captured else PaymentStatus.APPROVED)
+    world.assert_clean(orders=1)
+    assert await order(world, cart_id, operation) == answer
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("step", BEFORE_ORDER)
+async def test_a_step_that_fails_for_good_is_undone_and_red(
+    world: World, step: str, mode: Mode
+) -> None:
+    cart_id = ready(world)
+    world.faults.fail(step, mode, for_good=True)
+    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    if (step, mode) == ("create_order", Mode.AFTER):
+        assert isinstance(answer, OrderPlaced)
+        world.assert_clean(orders=1)
+        return
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.retryable) == (RefusalReason.SERVER_ERROR, True)
+    assert answer.message.startswith("Unable to place order: A server error stopped")
+    world.assert_clean(orders=0)
+    with pytest.raises(WorkflowFailureError):
+        await world.handle(cart_id).result()
+    assert await world.status(cart_id) is WorkflowExecutionStatus.FAILED
+    again = await world.client.place_order(cart_id, deadline=DEADLINE)
+    assert isinstance(again, OrderPlaced)
+    world.assert_clean(orders=1)
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("step", UNDOS)
+async def test_an_undo_that_fails_is_retried_until_it_works(
+    world: World, step: str, mode: Mode
+) -> None:
+    cart_id = ready(world, **NO_PAYMENT)
+    world.faults.fail(step, mode, times=2)
+    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.PAYMENT_METHOD_MISSING
+    assert world.faults.failed[step] == 2
+    world.assert_clean(orders=0)
+
+
+async def test_only_what_was_done_is_undone(world: World) -> None:
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id, SOLD_OUT))
+    await order(world, cart_id, Operation.PLACE_ORDER)
+    assert world.faults.tried["unlock_cart"] == 1
+    assert world.faults.tried["release_stock"] == 0
+    unknown = await world.client.place_order(world.id("unknown"), deadline=DEADLINE)
+    assert isinstance(unknown, Refused)
+    assert world.faults.tried["unlock_cart"] == 1
+
+
+async def test_a_cart_whose_lock_expired_and_was_edited_meanwhile_is_refused(world: World) -> None:
+    cart_id = ready(world)
+
+    def edit() -> None:
+        world.clock.advance(world.settings.hold_ttl)
+        world.store.carts.save(cart(cart_id, ("pear", 3)))
+
+    world.faults.on("create_order", edit)
+    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.CART_CHANGED
+    world.assert_clean(orders=0)
+    edited = world.store.carts.find(cart_id)
+    assert edited is not None
+    assert edited[0].lines[0].sku == "pear"
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_hold_that_expired_is_taken_again_if_stock_is_still_there(
+    world: World, left: int
+) -> None:
+    cart_id, other = ready(world), world.id("other")
+    world.store.carts.save(cart(other, ("apple", 100 - left)))
+
+    async def sell_to_another() -> None:
+        world.clock.advance(world.settings.hold_ttl)
+        assert isinstance(await world.client.place_order(other, deadline=DEADLINE), OrderPlaced)
+
+    world.faults.on("create_order", sell_to_another)
+    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    if left:
+        assert isinstance(answer, OrderPlaced)
+    else:
+        assert isinstance(answer, Refused)
+        assert answer.reason is RefusalReason.OUT_OF_STOCK
+    await world.handle(other).result()
+    world.assert_clean(orders=1 + left)
+
+
+async def test_prices_that_change_after_the_lock_do_not_change_the_order(world: World) -> None:
+    cart_id = ready(world)
+
+    def dearer() -> None:
+        world.store.catalog.put([product("apple", price="99.00")])
+
+    world.faults.on("validate_addresses", dearer)
+    answer = await order(world, cart_id, Operation.COMPLETE_ORDER)
+    assert isinstance(answer, OrderPlaced)
+    assert str(answer.total) == "15.00 USD"

@@ -1,0 +1,112 @@
+"""A whole checkout for a test: a store, a worker with faults, and the thin client."""
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+
+from client import CheckoutClient
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.schema import upgrade
+from commerce.adapters.store.sql_store import SqlStore
+from commerce.adapters.tokens import SealedTokens
+from commerce.contract import ABORT_UPDATE, workflow_id
+from commerce.domain.payments import Payment, PaymentStatus
+from commerce.settings import GatewayKind, Settings
+from tests.builders import build, product, usd
+from tests.faults import Faults
+from worker import build_worker
+
+DEADLINE = timedelta(seconds=20)
+
+
+class ShiftedClock:
+    """The wall clock, put forward by as much as a test says."""
+
+    def __init__(self) -> None:
+        self._shift = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._shift
+
+    def advance(self, by: timedelta) -> None:
+        self._shift += by
+
+
+@dataclass
+class World:
+    """What a test sees."""
+
+    temporal: Client
+    task_queue: str
+    store: SqlStore
+    clock: ShiftedClock
+    faults: Faults
+    client: CheckoutClient
+    settings: Settings
+    suffix: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def id(self, name: str) -> str:
+        """A cart id or an idempotency key that no other test uses: the server is shared."""
+        return f"{name}-{self.suffix}"
+
+    def handle(self, cart_id: str) -> WorkflowHandle[Any, Any]:
+        return self.temporal.get_workflow_handle(workflow_id(cart_id))
+
+    async def status(self, cart_id: str) -> WorkflowExecutionStatus | None:
+        return (await self.handle(cart_id).describe()).status
+
+    async def attributes(self, cart_id: str) -> dict[str, Any]:
+        """The search attributes of the cart's checkout."""
+        found: Any = (await self.handle(cart_id).describe()).typed_search_attributes
+        return {pair.key.name: pair.value for pair in found}
+
+    async def abort(self, cart_id: str, reason: str) -> None:
+        """An operator's abort."""
+        handle: Any = self.handle(cart_id)
+        await handle.execute_update(ABORT_UPDATE, reason)
+
+    def pay(self, for_cart: str, total: str, **changes: Any) -> None:
+        """A payment that the shopper approved at the sandbox gateway."""
+        approved = Payment(
+            id="PAY1", cart_id=for_cart, amount=usd(total), status=PaymentStatus.APPROVED
+        )
+        self.store.sandbox_payments.put(approved.model_copy(update=changes))
+
+    def assert_clean(self, orders: int) -> None:
+        """The audit is clean, nothing is left locked or held, and there are so many orders."""
+        report = self.store.audit.run()
+        assert report.violations == ()
+        assert report.counts["orders"] == orders
+        assert report.counts["holds_open"] == 0
+        assert report.counts["carts_locked"] == 0
+
+
+@asynccontextmanager
+async def a_world(
+    temporal: Client, directory: Path, **worker_options: Any
+) -> AsyncGenerator[World]:
+    """A store with apples (100) and pears (100), and a worker of its own."""
+    clock = ShiftedClock()
+    database = Database(f"sqlite:///{directory}/store.db", clock)
+    upgrade(database)
+    store = build(database)
+    store.catalog.put([product("apple"), product("pear")])
+    settings = Settings(
+        data_dir=directory,
+        order_token_keys=SecretStr(SealedTokens.new_key()),
+        gateway=GatewayKind.SANDBOX,
+        task_queue=f"test-{uuid.uuid4().hex}",
+        shutdown_grace_s=2,
+    )
+    faults = Faults()
+    client = CheckoutClient(temporal, settings.task_queue)
+    async with build_worker(temporal, settings, store, interceptors=[faults], **worker_options):
+        yield World(temporal, settings.task_queue, store, clock, faults, client, settings)
+    database.close()
