@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := activities cli client commerce workflows worker.py tests
+SOURCES := activities cli client commerce docs workflows worker.py tests
 
 # Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,10 +29,10 @@ check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m tests.generated --check
+	$(BIN)/python -m docs.generate_errors --check
 
 docs: install  ## docs/errors.md from the catalogue
-	$(BIN)/python -m tests.generated
+	$(BIN)/python -m docs.generate_errors
 
 histories: install  ## record the histories that the replay tests hold every change against
 	$(BIN)/python -m tests.replay.record $(VERSION)

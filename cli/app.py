@@ -87,32 +87,26 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
 @main.command()
 @data_dir_option
 @port_options
-@click.option("--concurrency", type=click.IntRange(1, 200), default=12, show_default=True)
-def demo(data_dir: Path, temporal_port: int, ui_port: int, concurrency: int) -> None:
+@click.option("--concurrency", type=click.IntRange(1, 200), default=4, show_default=True)
+@click.option("--baskets", type=click.IntRange(min=1), help="Only the first so many of the day.")
+def demo(
+    data_dir: Path, temporal_port: int, ui_port: int, concurrency: int, baskets: int | None
+) -> None:
     """Check out a real day of 616 baskets, faulty ones among them, and audit the result.
 
     Uses the `checkout dev` that runs on the data directory, or starts one for the time.
     """
     running = find_running(data_dir)
     if running is not None:
-        settings = load_settings(data_dir)
-        address, ui_url = running.temporal_address, running.ui_url
-        with opened_store(data_dir) as store:
-            good = asyncio.run(
-                run_demo(console, store, address, settings.task_queue, ui_url, concurrency)
-            )
+        good = _run_demo(data_dir, running.temporal_address, running.ui_url, concurrency, baskets)
     else:
-        with (
-            embedded(data_dir, temporal_port, ui_port, _tell) as own,
-            opened_store(data_dir) as store,
-        ):
+        with embedded(data_dir, temporal_port, ui_port, _tell) as own, own.watched(_tell):
             console.print(f"Temporal UI {own.ui_url}; worker process {own.worker_pid}")
-            queue = load_settings(data_dir).task_queue
-            with own.watched(_tell):
-                good = asyncio.run(
-                    run_demo(console, store, own.address, queue, own.ui_url, concurrency)
-                )
-        console.print(f"To look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}")
+            good = _run_demo(data_dir, own.address, own.ui_url, concurrency, baskets)
+        console.print(
+            f"to look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}",
+            soft_wrap=True,
+        )
     if not good:
         sys.exit(1)
 
@@ -121,8 +115,11 @@ def demo(data_dir: Path, temporal_port: int, ui_port: int, concurrency: int) -> 
 @data_dir_option
 def migrate(data_dir: Path) -> None:
     """Bring the store to the newest schema."""
-    database = Database(prepare(data_dir).store_url)
-    upgrade(database)
+    settings = load_settings(data_dir)
+    if not settings.database_url.get_secret_value():
+        settings = prepare(data_dir)
+    database = Database(settings.store_url)
+    _or_cli_error(lambda: upgrade(database))
     database.close()
     console.print("the store has the newest schema")
 
@@ -247,6 +244,14 @@ def audit(data_dir: Path, as_json: bool) -> None:
         console.print("clean" if report.clean else "NOT clean")
     if not report.clean:
         sys.exit(1)
+
+
+def _run_demo(
+    data_dir: Path, address: str, ui_url: str, concurrency: int, baskets: int | None
+) -> bool:
+    queue = load_settings(data_dir).task_queue
+    with opened_store(data_dir) as opened:
+        return asyncio.run(run_demo(console, opened, address, queue, ui_url, concurrency, baskets))
 
 
 def _tell(line: str) -> None:

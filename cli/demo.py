@@ -40,9 +40,10 @@ async def run_demo(
     task_queue: str,
     ui_url: str,
     concurrency: int,
+    baskets: int | None,
 ) -> bool:
     """Check out the day and print what came of it; False when something was not as documented."""
-    attempts = _prepare(console, store)
+    attempts = _prepare(console, store, baskets)
     before = store.audit.run().counts
     temporal = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
     results = await _check_out_all(
@@ -72,7 +73,7 @@ async def run_demo(
     return not results.surprises
 
 
-def _prepare(console: Console, store: SqlStore) -> list[Attempt]:
+def _prepare(console: Console, store: SqlStore, baskets: int | None) -> list[Attempt]:
     with console.status("stocking the shelves for a real day: 3,678 products, 616 baskets"):
         known = {each.code for each in store.stores.all()}
         for each in (OPEN_STORE, MEMBERS_STORE):
@@ -82,7 +83,7 @@ def _prepare(console: Console, store: SqlStore) -> list[Attempt]:
                 store.stores.add(each)
         products = read_products()
         store.catalog.put(products)
-        attempts = read_day()
+        attempts = read_day()[:baskets]
         store.carts.save(*[attempt.cart for attempt in attempts if attempt.saved])
         by_sku = {product.sku: product for product in products}
         for attempt in attempts:

@@ -38,7 +38,7 @@ def read_catalog(path: Path, currency: str) -> list[Product]:
                 raise CliError(f"{where}: SKU {product.sku!r} is given twice")
             products[product.sku] = product
     except csv.Error as error:
-        raise CliError(f"{path}:{reader.line_num}: {error}") from None
+        raise CliError(f"{path}:{reader.line_num + 1}: {error}") from None
     return list(products.values())
 
 
@@ -72,6 +72,8 @@ def read_carts(path: Path) -> list[Cart]:
         CliError: The file cannot be read, or a cart is wrong.
     """
     text = _text(path).strip()
+    if not text:
+        raise CliError(f"{path}: empty, not JSON")
     try:
         return _CARTS.validate_json(text if text.startswith("[") else f"[{text}]")
     except ValidationError as error:

@@ -9,12 +9,11 @@ from commerce.adapters.store.carts import CartEditError
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.carts import CartSnapshot
 from commerce.domain.errors import Refusal, RefusalReason, refuse
-from commerce.domain.orders import OrderStatus
 from commerce.ports import CartNotHeldError
-from tests.builders import checkout
+from tests.builders import EMAIL, checkout
 from tests.store.conftest import HOLD_TTL, SECOND, Shop
 
-STEPS = 250
+STEPS = 300
 AUDIT_EVERY = 25
 SKUS = ("apple", "pear", "plum")
 CARTS = 25
@@ -46,10 +45,10 @@ class History:
         steps: dict[Callable[[], object], int] = {
             self.edit: 6,
             self.start: 8,
-            self.go_on: 16,
-            self.abort: 2,
+            self.go_on: 20,
+            self.abort: 1,
             self.come_late: 6,
-            self.restock: 2,
+            self.restock: 3,
             self.wait: 2,
             self.expire: 1,
             self.settle: 2,
@@ -65,9 +64,9 @@ class History:
             self.refused.add(outcome.reason)
 
     def edit(self) -> None:
-        lines = [(self.rng.choice(SKUS), self.rng.randint(1, 6)) for _ in range(3)]
+        lines = [(self.rng.choice(SKUS), self.rng.randint(1, 4)) for _ in range(3)]
         with suppress(CartEditError):
-            email = self.rng.choice(["a@example.com", "b@example.com", None])
+            email = self.rng.choice([EMAIL] * 9 + [None])
             cart_id = f"cart-{self.rng.randrange(CARTS)}"
             self.shop.save(cart_id, *lines[: self.rng.randint(1, 3)], email=email)
 
@@ -138,7 +137,7 @@ class History:
             self.rng.choice(late)()
 
     def restock(self) -> None:
-        units = self.rng.choice([None, 0, 3, 10, 40])
+        units = self.rng.choice([None, 0, 3, 30, 60, 60, 60])
         self.shop.stock(**{self.rng.choice(SKUS): units})
 
     def wait(self) -> None:
@@ -170,7 +169,7 @@ class History:
 
 
 def test_a_busy_history_is_clean_at_every_moment(shop: Shop, seed: int) -> None:
-    shop.stock(apple=40, pear=10, plum=None)
+    shop.stock(apple=60, pear=30, plum=None)
     history = History(shop, random.Random(seed))
     for step in range(STEPS):
         history.step()
@@ -181,10 +180,10 @@ def test_a_busy_history_is_clean_at_every_moment(shop: Shop, seed: int) -> None:
     counts = shop.counts()
     assert (counts["holds_open"], counts["units_held"]) == (0, 0)
     assert all(len(numbers) == 1 for numbers in history.orders.values()), history.orders
-    assert counts["orders"] == len(history.orders) > 0
-    assert len(history.refused) > 3, "a history in which little happens shows little"
+    assert counts["orders"] == len(history.orders)
+    assert len(history.orders) >= 3, "a history in which little happens shows little"
+    assert len(history.refused) >= 3
     for cart_id, (number,) in history.orders.items():
         order = shop.store.orders.find(number)
         assert order is not None
         assert order.cart_id == cart_id
-        assert order.status in OrderStatus

@@ -198,12 +198,6 @@ def test_orders_without_a_payment_do_not_count_as_using_the_same_one(shop: Shop)
     assert shop.counts()["orders"] == 2
 
 
-def test_a_payment_id_with_a_nul_is_unknown_and_not_an_error(shop: Shop) -> None:
-    """Callers choose the payment id; PostgreSQL has no NUL character."""
-    assert not shop.store.orders.payment_used("PAY\0")
-    assert shop.store.sandbox_payments.find("PAY\0") is None
-
-
 def test_taking_the_money_is_noted_once(shop: Shop) -> None:
     placed = place(shop, "cart")
     other = place(shop, "other")

@@ -1,0 +1,242 @@
+"""Do the commands do what they say, and fail with one line and exit status 2?"""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from cli.app import main
+from cli.data_dir import load_settings
+from commerce.adapters.store.sql_store import open_store
+from tests.builders import cart
+
+HEADER = "sku,name,type,price,quantity\n"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "data"
+    monkeypatch.setenv("CHECKOUT_DATA_DIR", str(made))
+    assert run("migrate").exit_code == 0
+    return made
+
+
+@pytest.fixture
+def catalog(data_dir: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "catalog.csv"
+    file.write_text(HEADER + 'apple,"Apple, red",simple,1.29,10\nsong,A song,virtual,0.99,\n')
+    assert run("catalog", "import", str(file)).exit_code == 0
+    return file
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, env={"COLUMNS": "200"})
+
+
+def assert_one_line_error(result: Result, *words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
+
+
+def test_a_catalogue_sets_stock_and_price_and_may_be_repeated(
+    data_dir: Path, catalog: Path
+) -> None:
+    store = open_store(load_settings(data_dir))
+    assert store.catalog.units() == {"apple": (10, 0)}
+    catalog.write_text(HEADER + "apple,Apple,simple,1.49,7\n")
+    assert "1 products set" in run("catalog", "import", str(catalog)).output
+    assert store.catalog.units() == {"apple": (7, 0)}
+    assert run("audit").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("apple,Apple,simple,1.2.3,1", "price"),
+        ("apple,Apple,simple,-1,1", "price"),
+        ("apple,Apple,simple,NaN,1", "price"),
+        ("apple,Apple,simple,1.999,1", "decimals"),
+        ("apple,Apple,simple,99999999999999999999,1", "price"),
+        ("apple,Apple,simple,1,-1", "quantity"),
+        ("apple,Apple,simple,1,1.5", "quantity"),
+        ("apple,Apple,simple,1,9999999999999", "quantity"),
+        ("apple,Apple,gift,1,1", "type"),
+        (",Apple,simple,1,1", "sku"),
+        ("apple,,simple,1,1", "name"),
+        ("apple,Apple,simple,1", "columns"),
+        ("apple,Apple,simple,1,1,1", "columns"),
+        ("pear,Pear,simple,1,1", "given twice"),
+        ('apple,"Apple,simple,1,1', ""),
+        (f"{'x' * 65},Apple,simple,1,1", "sku"),
+    ],
+)
+def test_a_bad_line_is_named_and_changes_nothing(
+    data_dir: Path, tmp_path: Path, line: str, complaint: str
+) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(f"{HEADER}pear,Pear,simple,1,1\n{line}\n")
+    assert_one_line_error(run("catalog", "import", str(file)), "bad.csv:3", complaint)
+    assert open_store(load_settings(data_dir)).catalog.units() == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "columns"),
+        (b"sku,price\n", "columns"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_is_no_catalogue_is_a_clear_error(
+    data_dir: Path, tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
+    file = tmp_path / "file.csv"
+    if content is not None:
+        file.write_bytes(content)
+    assert_one_line_error(run("catalog", "import", str(file)), complaint)
+
+
+def test_stores_are_added_and_changed_at_once(data_dir: Path) -> None:
+    settings = [
+        "currency=EUR",
+        "allowed_countries=de,FR",
+        "order_prefix=EU",
+        "guest_checkout=false",
+        "payment_methods=checkmo,banktransfer",
+        "shipping_methods=flatrate,freeshipping",
+    ]
+    assert run("store", "add", "europe", *settings).exit_code == 0
+    assert run("store", "set", "europe", "allowed_countries=").exit_code == 0
+    europe = open_store(load_settings(data_dir)).stores.all()[1]
+    assert europe.model_dump(mode="json") == {
+        "code": "europe",
+        "currency": "EUR",
+        "allowed_countries": [],
+        "order_prefix": "EU",
+        "guest_checkout": False,
+        "payment_methods": ["checkmo", "banktransfer"],
+        "shipping_methods": ["flatrate", "freeshipping"],
+    }
+    listed = run("store", "list").output
+    assert "europe" in listed
+    assert "EUR" in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("set", "default", "currency=XXX"), "XXX"),
+        (("set", "default", "colour=red"), "colour"),
+        (("set", "default", "allowed_countries=USA"), "USA"),
+        (("set", "default", "guest_checkout=maybe"), "guest_checkout"),
+        (("set", "default", "payment_methods=gold"), "payment_methods"),
+        (("set", "default", "currency"), "KEY=VALUE"),
+        (("set", "default", "code=other"), "KEY=VALUE"),
+        (("set", "nowhere", "currency=USD"), "nowhere"),
+        (("add", "default"), "exists"),
+        (("add", "Not A Code"), "code"),
+    ],
+)
+def test_a_wrong_store_setting_is_a_clear_error_and_changes_nothing(
+    data_dir: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    before = open_store(load_settings(data_dir)).stores.all()
+    assert_one_line_error(run("store", *arguments), complaint)
+    assert open_store(load_settings(data_dir)).stores.all() == before
+
+
+def test_carts_are_imported_and_shown(data_dir: Path, catalog: Path, tmp_path: Path) -> None:
+    file = tmp_path / "carts.json"
+    file.write_text(f"[{cart('one').model_dump_json()}]")
+    assert run("cart", "import", str(file)).exit_code == 0
+    file.write_text(cart("two").model_dump_json())
+    assert run("cart", "import", str(file)).exit_code == 0
+    shown = run("show", "one").output
+    assert "active" in shown
+    assert "1 x apple" in shown
+    assert_one_line_error(run("show", "nothing"), "nothing")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "JSON"),
+        ("[{}]", "id"),
+        ("not json", "JSON"),
+        (cart("one", ("unknown", 1)).model_dump_json(), "unknown"),
+        (cart("one", store_code="nowhere").model_dump_json(), "nowhere"),
+        (cart("one").model_dump_json().replace('"quantity":1', '"quantity":0'), "quantity"),
+        (cart("one").model_dump_json().replace('"quantity":1', '"quantity":-1'), "quantity"),
+        (cart("one").model_dump_json().replace('"id":"one"', '"id":"' + "x" * 10_000 + '"'), "id"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_bad_cart_is_a_clear_error_and_is_not_saved(
+    data_dir: Path, catalog: Path, tmp_path: Path, content: str, complaint: str
+) -> None:
+    file = tmp_path / "carts.json"
+    file.write_text(content)
+    assert_one_line_error(run("cart", "import", str(file)), complaint)
+    assert open_store(load_settings(data_dir)).audit.run().counts["carts"] == 0
+
+
+def test_the_audit_says_what_is_wrong_and_exits_with_one(data_dir: Path, catalog: Path) -> None:
+    clean = json.loads(run("audit", "--json").output)
+    assert clean["clean"] is True
+    assert clean["counts"]["units_on_hand"] == 10
+    with open_store(load_settings(data_dir)).database.transaction() as tx:
+        tx.execute(text("UPDATE stock SET on_hand = 9 WHERE sku = 'apple'"))
+    result = run("audit", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output)["violations"][0]["examples"] == ["apple"]
+    assert "apple" in run("audit").output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit",),
+        ("show", "x"),
+        ("store", "list"),
+        ("catalog", "import", "x.csv"),
+    ],
+)
+def test_without_data_every_command_says_where_it_looked(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    result = run(*arguments, "--data-dir", str(tmp_path / "nowhere"))
+    assert_one_line_error(result, "nowhere", "checkout dev")
+
+
+def test_a_database_that_cannot_be_reached_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKOUT_DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/none")
+    for arguments in (("audit",), ("migrate",), ("store", "list")):
+        result = run(*arguments, "--data-dir", str(tmp_path / "data"))
+        assert_one_line_error(result, "does not answer")
+        assert "secret" not in result.output
+
+
+@pytest.mark.parametrize("which", ["--temporal-port", "--ui-port"])
+@pytest.mark.parametrize("command", ["dev", "demo"])
+def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = run(command, "--data-dir", str(tmp_path), which, port)
+    assert_one_line_error(result, port, "in use")
+
+
+def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run("migrate", "--data-dir", str(tmp_path / "file" / "below"))
+    assert_one_line_error(result, "cannot use")
