@@ -3,7 +3,8 @@
 from temporalio import activity
 
 from commerce.contract import Outcome, PlacedOrder, SnapshotRef
-from commerce.ports import OrderEvents, Orders
+from commerce.domain.errors import RefusalReason, refuse
+from commerce.ports import CartNotHeldError, OrderEvents, Orders
 
 
 class OrderActivities:
@@ -19,7 +20,10 @@ class OrderActivities:
 
         Idempotent by the cart, which becomes one order. Not undone: the order exists.
         """
-        return self._orders.create(ref.checkout, ref.digest)
+        try:
+            return self._orders.create(ref.checkout, ref.digest)
+        except CartNotHeldError:
+            return refuse(RefusalReason.CART_CHANGED)
 
     @activity.defn(name="announce_order")
     def announce_order(self, order: PlacedOrder) -> None:

@@ -52,7 +52,11 @@ class Stock(Protocol):
     """Holds on stock."""
 
     def hold(self, checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
-        """Set aside every line, or nothing."""
+        """Set aside every line, or nothing.
+
+        Raises:
+            CartNotHeldError: The hold of this checkout was released.
+        """
         ...
 
     def release(self, checkout: Checkout) -> None:
@@ -64,7 +68,11 @@ class Orders(Protocol):
     """Orders and the outbox."""
 
     def create(self, checkout: Checkout, digest: str) -> Outcome:
-        """Turn the locked cart into its order, in one transaction."""
+        """Turn the locked cart into its order, in one transaction.
+
+        Raises:
+            CartNotHeldError: The hold of this checkout was released.
+        """
         ...
 
     def payment_used(self, payment_id: str) -> bool:

@@ -335,14 +335,6 @@ def shop(shops: tuple[Shop, Shop]) -> Shop:
 
 
 @pytest.fixture
-def own_shop(new_url: Callable[[], str]) -> Iterator[Shop]:
-    """A store that no other test gets afterwards, for those that break its schema."""
-    opened = Opened.at(new_url())
-    yield opened.shops()[0]
-    opened.close()
-
-
-@pytest.fixture
 def seed() -> int:
     """A new seed each time, shown when the test fails; ``CHECKOUT_TEST_SEED`` sets it."""
     chosen = os.environ.get("CHECKOUT_TEST_SEED") or random.SystemRandom().randrange(10**9)

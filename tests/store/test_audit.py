@@ -1,16 +1,17 @@
 """The audit: does it see every rule broken, and nothing else?"""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import CheckConstraint
+from sqlalchemy import inspect, text
 
 from commerce.adapters.store import audit
 from commerce.adapters.store.models import Base
 from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.stores import Store
 from tests.builders import checkout
-from tests.store.conftest import HOLD_TTL, Shop
+from tests.store.conftest import HOLD_TTL, Opened, Shop
 
 ORDERED = checkout("ordered").id
 HELD = checkout("locked").id
@@ -108,23 +109,42 @@ def fill(shop: Shop) -> None:
     shop.undo(checkout("refused"), refuse(RefusalReason.PAYMENT_METHOD_MISSING))
 
 
-def sabotage(shop: Shop, *statements: str) -> None:
-    """Run statements that no constraint of the schema stops."""
-    checks = [
-        f"ALTER TABLE {table.name} DROP CONSTRAINT {constraint.name}"
-        for table in Base.metadata.sorted_tables
-        for constraint in table.constraints
-        if isinstance(constraint, CheckConstraint)
-    ]
-    unguard = ["SET session_replication_role = replica", *checks]
-    if shop.store.database.is_sqlite:
-        unguard = ["PRAGMA foreign_keys=OFF", "PRAGMA ignore_check_constraints=ON"]
-    connection = shop.store.database.engine.raw_connection()
-    cursor = connection.cursor()
-    for statement in (*unguard, *statements):
-        cursor.execute(statement)
+@pytest.fixture(scope="module")
+def unguarded(new_url: Callable[[], str]) -> Iterator[Opened]:
+    """A database of which no constraint stops a statement."""
+    opened = Opened.at(new_url())
+    engine = opened.databases[0].engine
+    inspector = inspect(engine)
+    unguard = ["PRAGMA foreign_keys=OFF", "PRAGMA ignore_check_constraints=ON"]
+    if not opened.databases[0].is_sqlite:
+        unguard = [
+            f"ALTER TABLE {table} DROP CONSTRAINT {constraint['name']}"
+            for table in Base.metadata.tables
+            for constraint in (
+                *inspector.get_check_constraints(table),
+                *inspector.get_foreign_keys(table),
+            )
+        ]
+    connection = engine.raw_connection()  # SQLite hears the first only outside of transactions
+    for statement in unguard:
+        connection.cursor().execute(statement)
     connection.commit()
     connection.close()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def frail(unguarded: Opened) -> Shop:
+    """An empty store that can be broken."""
+    unguarded.empty()
+    return unguarded.shops()[0]
+
+
+def sabotage(shop: Shop, *statements: str) -> None:
+    with shop.store.database.transaction() as tx:
+        for statement in statements:
+            tx.execute(text(statement))
 
 
 def test_every_rule_is_planted() -> None:
@@ -132,11 +152,11 @@ def test_every_rule_is_planted() -> None:
 
 
 @pytest.mark.parametrize("planted", PLANTS, ids=lambda p: f"{p.rule}: {p.statements[0]}")
-def test_a_broken_rule_is_seen_and_names_the_offender(own_shop: Shop, planted: Plant) -> None:
-    fill(own_shop)
-    own_shop.counts()
-    sabotage(own_shop, *planted.statements)
-    report = own_shop.store.audit.run()
+def test_a_broken_rule_is_seen_and_names_the_offender(frail: Shop, planted: Plant) -> None:
+    fill(frail)
+    frail.counts()
+    sabotage(frail, *planted.statements)
+    report = frail.store.audit.run()
     assert not report.clean
     broken = {violation.rule: violation for violation in report.violations}
     assert planted.rule in broken, f"broken are only {sorted(broken)}"
@@ -144,10 +164,10 @@ def test_a_broken_rule_is_seen_and_names_the_offender(own_shop: Shop, planted: P
     assert broken[planted.rule].count == 1
 
 
-def test_many_offenders_are_counted_and_five_are_named(own_shop: Shop) -> None:
-    own_shop.stock(**{f"sku_{n}": n for n in range(9)})
-    sabotage(own_shop, "UPDATE stock SET stocked = stocked + 1")
-    (violation,) = own_shop.store.audit.run().violations
+def test_many_offenders_are_counted_and_five_are_named(frail: Shop) -> None:
+    frail.stock(**{f"sku_{n}": n for n in range(9)})
+    sabotage(frail, "UPDATE stock SET stocked = stocked + 1")
+    (violation,) = frail.store.audit.run().violations
     assert violation.count == 9
     assert violation.examples == tuple(f"sku_{n}" for n in range(audit.EXAMPLES))
 

@@ -37,6 +37,9 @@ class SqlOrders:
 
         One transaction: the hold committed, the number taken, the order written, the cart
         converted, the answer stored, the event put into the outbox.
+
+        Raises:
+            CartNotHeldError: The hold of this checkout was released.
         """
         outcome: Outcome = refuse(RefusalReason.CART_CHANGED)
 

@@ -1,0 +1,195 @@
+"""Two connections at named points: what a race shows once in a thousand, made to happen each time.
+
+PostgreSQL only, where transactions overlap; SQLite lets one writer in at a time.
+"""
+
+import pytest
+from sqlalchemy import text
+
+from commerce.adapters.store.carts import CartEditError
+from commerce.adapters.store.stores import StoreSettingsError
+from commerce.contract import LockedCart, OrderPlaced
+from commerce.domain.errors import RefusalReason, refuse
+from commerce.domain.stores import Store
+from commerce.ports import CartNotHeldError
+from tests.builders import cart, checkout, product
+from tests.store.conftest import HOLD_TTL, SECOND, Meanwhile, Shop, at, on_postgresql_only
+
+pytestmark = on_postgresql_only
+
+Shops = tuple[Shop, Shop]
+STOCK_LOCKED = "FOR UPDATE OF stock"
+
+
+def hold(shop: Shop, cart_id: str, *lines: tuple[str, int]) -> str:
+    """A cart that holds its stock, newer than the one before; the digest of its snapshot."""
+    shop.clock.advance(SECOND)
+    shop.save(cart_id, *lines)
+    return shop.hold(checkout(cart_id)).digest
+
+
+def test_expiring_holds_takes_the_stock_of_all_of_them_in_sku_order(shops: Shops) -> None:
+    """A checkout has locked its first SKU and goes for its second: no deadlock."""
+    shop, other = shops
+    shop.stock(apple=5, pear=5)
+    first, second = sorted(["one", "two"], key=lambda cart_id: checkout(cart_id).id)
+    hold(shop, first, ("pear", 1))
+    hold(shop, second, ("apple", 1))
+    shop.clock.advance(HOLD_TTL)
+    expiry = Meanwhile(other.store.database, other.store.stock.expire_overdue)
+    with shop.store.database.engine.begin() as connection:
+        for step in ("apple", "pear"):
+            lock = text("SELECT sku FROM stock WHERE sku = :sku FOR UPDATE")
+            connection.execute(lock, {"sku": step})
+            if step == "apple":
+                expiry()
+    assert expiry.result() == 2
+    assert shop.store.catalog.units() == {"apple": (5, 0), "pear": (5, 0)}
+    assert shop.counts()["holds_open"] == 0
+
+
+def test_ending_the_newest_holds_does_not_deadlock_with_an_order(shops: Shops) -> None:
+    """The order has its hold and goes for the stock; the import has the stock of another hold."""
+    shop, other = shops
+    shop.stock(apple=5)
+    hold(shop, "older", ("apple", 1))
+    digest = hold(shop, "newer", ("apple", 1))
+    restock = Meanwhile(other.store.database, lambda: other.stock(apple=0))
+    with at(shop.store.database, STOCK_LOCKED, restock):
+        outcome = shop.store.orders.create(checkout("newer"), digest)
+    assert isinstance(outcome, OrderPlaced)
+    assert restock.result() is None
+    assert shop.units("apple") == (0, 0)
+    assert shop.counts()["holds_open"] == 0
+
+
+def test_saving_many_carts_does_not_deadlock_with_an_order(shops: Shops) -> None:
+    """Their locks have expired; one is edited first, and another is about to become an order."""
+    shop, other = shops
+    shop.stock(apple=5)
+    hold(shop, "a-cart", ("apple", 1))
+    digest = hold(shop, "b-cart", ("apple", 1))
+    shop.clock.advance(HOLD_TTL)
+    edits = cart("a-cart", ("apple", 2)), cart("b-cart", ("apple", 2))
+    save = Meanwhile(other.store.database, lambda: other.store.carts.save(*edits))
+    with at(shop.store.database, STOCK_LOCKED, save):
+        outcome = shop.store.orders.create(checkout("b-cart"), digest)
+    assert isinstance(outcome, OrderPlaced)
+    assert isinstance(save.result(), CartEditError)
+    assert shop.counts()["orders"] == 1
+
+
+def test_a_late_answer_does_not_deadlock_with_the_lock_for_the_same_key(shops: Shops) -> None:
+    """The answer has its key and wants the cart; the lock has the cart and wants the key."""
+    shop, other = shops
+    shop.stock(apple=5)
+    shop.save("cart")
+    run = checkout("cart")
+    aborted = refuse(RefusalReason.ABORTED)
+    answer = Meanwhile(other.store.database, lambda: other.store.carts.answer(run.request, aborted))
+    with at(shop.store.database, "INSERT INTO answers", answer):
+        outcome = shop.store.carts.lock(run)
+    assert isinstance(outcome, LockedCart) or outcome == aborted
+    assert answer.result() == aborted
+
+
+def test_a_hold_released_while_it_is_being_ended_stays_released(shops: Shops) -> None:
+    """Else the late hold of a run that is over takes stock again."""
+    shop, other = shops
+    shop.stock(apple=5)
+    shop.save("cart", ("apple", 1))
+    run = checkout("cart")
+    snapshot = shop.freeze(run)
+    assert shop.store.stock.hold(run, snapshot) is None
+    ending = Meanwhile(other.store.database, lambda: other.store.stock.end_newest("apple", 0))
+    with at(shop.store.database, "COMMIT", ending):
+        shop.store.stock.release(run)
+    assert ending.result() is None
+    with pytest.raises(CartNotHeldError):
+        shop.store.stock.hold(run, snapshot)
+    assert shop.units("apple") == (5, 0)
+
+
+def test_an_order_made_while_its_hold_is_being_ended_stays_sold(shops: Shops) -> None:
+    shop, other = shops
+    shop.stock(apple=5)
+    digest = hold(shop, "cart", ("apple", 2))
+    ending = Meanwhile(other.store.database, lambda: other.store.stock.end_newest("apple", 0))
+    with at(shop.store.database, "COMMIT", ending):
+        outcome = shop.store.orders.create(checkout("cart"), digest)
+    assert isinstance(outcome, OrderPlaced)
+    assert ending.result() is None
+    assert shop.units("apple") == (3, 0)
+    assert shop.counts()["units_sold"] == 2
+
+
+def test_an_order_made_while_its_hold_expires_stays_sold(shops: Shops) -> None:
+    shop, other = shops
+    shop.stock(apple=5)
+    digest = hold(shop, "cart", ("apple", 2))
+    shop.clock.advance(HOLD_TTL)
+    expiry = Meanwhile(other.store.database, other.store.stock.expire_overdue)
+    with at(shop.store.database, "COMMIT", expiry):
+        outcome = shop.store.orders.create(checkout("cart"), digest)
+    assert isinstance(outcome, OrderPlaced)
+    assert expiry.result() == 0
+    assert shop.units("apple") == (3, 0)
+    assert shop.counts()["units_sold"] == 2
+
+
+def test_a_cart_taken_over_while_its_order_is_made_is_an_order(shops: Shops) -> None:
+    shop, other = shops
+    shop.stock(apple=5)
+    digest = hold(shop, "cart", ("apple", 2))
+    next_run = checkout("cart", key="next", run="next", asked_at=shop.clock.time + SECOND)
+    takeover = Meanwhile(other.store.database, lambda: other.store.carts.lock(next_run))
+    with at(shop.store.database, "COMMIT", takeover):
+        outcome = shop.store.orders.create(checkout("cart"), digest)
+    assert isinstance(outcome, OrderPlaced)
+    told = takeover.result()
+    assert getattr(told, "reason", None) is RefusalReason.CART_NOT_ACTIVE
+    assert getattr(told, "order_number", None) == outcome.order_number
+    assert shop.counts()["orders"] == 1
+
+
+def test_the_audit_sees_one_moment_while_an_order_is_made(shops: Shops) -> None:
+    """It has read one table when everything changes at once."""
+    shop, other = shops
+    shop.stock(apple=5)
+    digest = hold(shop, "cart", ("apple", 2))
+
+    def order() -> None:
+        outcome = other.store.orders.create(checkout("cart"), digest)
+        assert isinstance(outcome, OrderPlaced)
+
+    with at(shop.store.database, "SELECT", order, nth=2):
+        counts = shop.counts()
+    assert (counts["orders"], counts["holds_open"], counts["units_sold"]) == (0, 1, 0)
+    assert shop.counts()["orders"] == 1
+
+
+def test_two_imports_of_the_same_new_product_both_succeed(shops: Shops) -> None:
+    shop, other = shops
+    with at(shop.store.database, "INSERT INTO products", lambda: other.stock(apple=7)):
+        assert shop.store.catalog.put([product("apple", 5)]) == 1
+    assert shop.units("apple") == (5, 0)
+    assert shop.counts()["units_stocked"] == 5
+
+
+def test_two_saves_of_the_same_new_cart_both_succeed(shops: Shops) -> None:
+    shop, other = shops
+    shop.stock(apple=5)
+    with at(shop.store.database, "INSERT INTO carts", lambda: other.save("cart", ("apple", 1))):
+        saved = shop.save("cart", ("apple", 2))
+    found = shop.store.carts.find("cart")
+    assert found is not None
+    assert found[0] == saved
+
+
+def test_a_store_added_twice_at_once_is_refused_as_existing(shops: Shops) -> None:
+    shop, other = shops
+    north = Store(code="north")
+    add = at(shop.store.database, "INSERT INTO stores", lambda: other.store.stores.add(north))
+    with add, pytest.raises(StoreSettingsError, match="'north' exists already"):
+        shop.store.stores.add(north)
+    assert shop.store.stores.all() == [Store(code="default"), north]
