@@ -183,7 +183,7 @@ def _count(results: _Results, attempt: Attempt, answer: Answered) -> None:
             if attempt.expected:
                 results.surprises.append(f"an order instead of {attempt.expected}")
         case Refused():
-            results.refusals[str(answer.code or answer.category), str(answer.reason)] += 1
+            results.refusals[str(answer.code or "no code"), str(answer.reason)] += 1
             if answer.reason is not attempt.expected and answer.reason not in _STOCK_REASONS:
                 results.surprises.append(f"{answer.reason} instead of {attempt.expected}")
         case Pending():

@@ -113,5 +113,3 @@ def test_every_file_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"`([\w./-]+(?:\.(?:py|md|yml|graphql|csv)|/))`", readme))
     assert len(named) > 10
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
-
-
