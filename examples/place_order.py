@@ -1,4 +1,4 @@
-"""Place the order of the example cart: the client of the README, with the cart id as an argument."""
+"""Place the order of a cart: the client of the README, with the cart id as an argument."""
 
 import asyncio
 import sys
