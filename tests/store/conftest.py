@@ -278,27 +278,36 @@ def empty(new_url: Callable[[], str]) -> Iterator[Database]:
     database.close()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Opened:
     """A migrated database, opened twice as two processes would."""
 
     databases: tuple[Database, Database]
-    pristine: tuple[dict[str, Any], ...]
+    kept: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
 
     @classmethod
     def at(cls, url: str) -> Self:
         databases = Database(url), Database(url)
         upgrade(databases[0])
-        with databases[0].engine.connect() as connection:
-            stores = connection.execute(Base.metadata.tables["stores"].select()).mappings()
-            return cls(databases, tuple(dict(row) for row in stores))
+        opened = cls(databases)
+        opened.keep()
+        return opened
 
-    def empty(self) -> None:
-        """As it was when it was migrated."""
+    def keep(self) -> None:
+        """Remember everything that is written now."""
+        with self.databases[0].engine.connect() as connection:
+            for name, table in Base.metadata.tables.items():
+                rows = connection.execute(table.select()).mappings()
+                self.kept[name] = [dict(row) for row in rows]
+
+    def restore(self) -> None:
+        """Everything is as it was kept: as it was migrated, unless something else was."""
         with self.databases[0].engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
-            connection.execute(Base.metadata.tables["stores"].insert(), self.pristine)
+            for table in Base.metadata.sorted_tables:
+                if self.kept[table.name]:
+                    connection.execute(table.insert(), self.kept[table.name])
 
     def shops(self) -> tuple[Shop, Shop]:
         """The store in each of the two, with one clock."""
@@ -324,7 +333,7 @@ def opened(new_url: Callable[[], str]) -> Iterator[Opened]:
 @pytest.fixture
 def shops(opened: Opened) -> tuple[Shop, Shop]:
     """An empty store, opened twice."""
-    opened.empty()
+    opened.restore()
     return opened.shops()
 
 

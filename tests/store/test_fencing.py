@@ -185,12 +185,13 @@ def test_a_hold_that_comes_after_its_cart_was_given_back_takes_nothing(shop: Sho
 
 
 def test_a_create_that_comes_after_the_release_is_refused(shop: Shop) -> None:
-    """The undo has begun: whatever comes late is a business "no", not an error to be retried."""
+    """The undo has begun, and what was released stays released."""
     shop.stock(apple=5)
     shop.save("cart")
     run = checkout("cart")
     locked = shop.hold(run)
     shop.store.stock.release(run)
     before = shop.rows()
-    assert shop.store.orders.create(run, locked.digest) == CHANGED
+    with pytest.raises(CartNotHeldError):
+        shop.store.orders.create(run, locked.digest)
     assert shop.rows() == before

@@ -13,8 +13,8 @@ from commerce.ports import CartNotHeldError
 from tests.builders import EMAIL, checkout
 from tests.store.conftest import HOLD_TTL, SECOND, Shop
 
-STEPS = 300
-AUDIT_EVERY = 25
+STEPS = 220
+AUDIT_EVERY = 20
 SKUS = ("apple", "pear", "plum")
 CARTS = 25
 PREFIXES = ("", "A", "B-")

@@ -16,8 +16,8 @@ from tests.builders import cart, checkout
 from tests.store.conftest import HOLD_TTL, SECOND, Shop, race
 
 THREADS = 8
-ROUNDS = 12
-HOT_ROUNDS = 60
+ROUNDS = 10
+HOT_ROUNDS = 50
 
 Shops = tuple[Shop, Shop]
 

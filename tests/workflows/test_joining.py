@@ -45,12 +45,18 @@ async def test_another_request_is_not_given_the_refusal_of_the_one_that_runs(wor
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id, payment=None))
     world.pay(cart_id, "15.00")
-    arrived = asyncio.Event()
-    world.faults.on("verify_payment", arrived.wait)
+    verifying, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        verifying.set()
+        await goes_on.wait()
+
+    world.faults.on("verify_payment", wait)
     first = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    await verifying.wait()
     second = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
     await asyncio.wait([second], timeout=0.5)
-    arrived.set()
+    goes_on.set()
     refused = await first
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.PAYMENT_METHOD_MISSING

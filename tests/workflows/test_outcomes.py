@@ -252,6 +252,8 @@ async def test_a_cart_that_may_not_be_checked_out_is_refused(
     world.store.carts.save(cart(world.id("cart"), **fault))
     world.pay(world.id("cart"), "15.00")
     answer = await ask(world, operation, **options)
+    if code == "UNDEFINED" and operation is Operation.COMPLETE_ORDER:
+        code = "UNABLE_TO_COMPLETE_ORDER"  # the page of completeOrder has no UNDEFINED
     assert (answer.code, answer.message) == (code, message.replace("<cart>", world.id("cart")))
     unauthorized = message.startswith("The current user")
     assert answer.category == ("graphql-authorization" if unauthorized else "graphql-input")

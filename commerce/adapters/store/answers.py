@@ -1,11 +1,13 @@
 """Idempotency records: one answer per key, for as long as the store lives."""
 
-from sqlalchemy import update
+from typing import Any
+
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.models import AnswerRow, OrderRow
-from commerce.contract import CheckoutRequest, OrderPlaced, Outcome
+from commerce.contract import Checkout, CheckoutRequest, OrderPlaced, Outcome
 from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.ports import OrderTokens
@@ -18,28 +20,29 @@ class Answers:
         self._database = database
         self._tokens = tokens
 
-    def claim(self, tx: Session, request: CheckoutRequest) -> Outcome | None:
-        """Claim the request's key; the outcome when there is nothing left to do for it.
+    def claim(self, tx: Session, checkout: Checkout) -> Outcome | None:
+        """Claim the key of a run's request; the outcome when there is nothing left to do for it.
+
+        A claim that was never answered is taken over: the run that made it has ended.
 
         Returns:
-            None when the key is now, or was already, claimed by this very request.
+            None when the key is now claimed by this run.
         """
-        claimed = tx.execute(
-            self._database.insert(AnswerRow)
-            .values(
-                idempotency_key=request.idempotency_key,
-                cart_id=request.cart_id,
-                fingerprint=request.fingerprint,
-                created_at=self._database.now(),
+        request = checkout.request
+        if self._insert(tx, request, claimed_by=checkout.id):
+            return None
+        stored = self.stored(tx, request)
+        if stored is None:
+            tx.execute(
+                update(AnswerRow)
+                .where(AnswerRow.idempotency_key == request.idempotency_key, _UNANSWERED)
+                .values(claimed_by=checkout.id)
             )
-            .on_conflict_do_nothing()
-            .returning(AnswerRow.idempotency_key)
-        ).scalar_one_or_none()
-        return None if claimed else self.stored(tx, request)
+        return stored
 
     def stored(self, tx: Session, request: CheckoutRequest) -> Outcome | None:
         """What was answered under the request's key, if anything."""
-        row = tx.get(AnswerRow, request.idempotency_key)
+        row = tx.get(AnswerRow, request.idempotency_key, populate_existing=True)
         if row is None:
             return None
         if row.fingerprint != request.fingerprint:
@@ -48,22 +51,50 @@ class Answers:
             return self.placed(tx.get_one(OrderRow, row.order_number))
         return row.refusal
 
-    def store(self, tx: Session, request: CheckoutRequest, outcome: Outcome) -> None:
-        """Store the outcome under a key that this request has claimed."""
-        values = (
-            {"order_number": outcome.order_number}
-            if isinstance(outcome, OrderPlaced)
-            else {"refusal": outcome}
-        )
+    def store(self, tx: Session, checkout: Checkout, outcome: Outcome) -> None:
+        """Answer the key that a run has claimed."""
+        self._answer(tx, checkout.request, outcome, AnswerRow.claimed_by == checkout.id)
+
+    def store_unless_claimed(
+        self, tx: Session, request: CheckoutRequest, outcome: Outcome, running: str | None
+    ) -> Outcome:
+        """Answer a key that the run under way, if any, has not claimed; what is stored then."""
+        if self._insert(tx, request, **_columns(outcome)):
+            return outcome
+        stored = self.stored(tx, request)
+        if stored is not None:
+            return stored
+        not_running = AnswerRow.claimed_by.is_distinct_from(running)
+        self._answer(tx, request, outcome, not_running)
+        return outcome
+
+    def _insert(self, tx: Session, request: CheckoutRequest, **columns: Any) -> bool:
+        inserted = tx.execute(
+            self._database.insert(AnswerRow)
+            .values(
+                idempotency_key=request.idempotency_key,
+                cart_id=request.cart_id,
+                fingerprint=request.fingerprint,
+                created_at=self._database.now(),
+                **columns,
+            )
+            .on_conflict_do_nothing()
+            .returning(AnswerRow.idempotency_key)
+        ).scalar_one_or_none()
+        return inserted is not None
+
+    def _answer(
+        self, tx: Session, request: CheckoutRequest, outcome: Outcome, which: ColumnElement[bool]
+    ) -> None:
         tx.execute(
             update(AnswerRow)
             .where(
                 AnswerRow.idempotency_key == request.idempotency_key,
                 AnswerRow.fingerprint == request.fingerprint,
-                AnswerRow.order_number.is_(None),
-                AnswerRow.refusal.is_(None),
+                _UNANSWERED,
+                which,
             )
-            .values(values)
+            .values(_columns(outcome))
         )
 
     def placed(self, order: OrderRow) -> OrderPlaced:
@@ -73,3 +104,12 @@ class Answers:
             token=self._tokens.seal(order.number),
             total=Money(amount_minor=order.grand_total_minor, currency=order.currency),
         )
+
+
+_UNANSWERED = AnswerRow.order_number.is_(None) & AnswerRow.refusal.is_(None)
+
+
+def _columns(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, OrderPlaced):
+        return {"order_number": outcome.order_number}
+    return {"refusal": outcome}

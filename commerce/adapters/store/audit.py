@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -140,13 +140,19 @@ def _rules() -> dict[str, Select[Any]]:
         select(
             OrderRow.order_prefix.label("prefix"),
             func.count().label("orders"),
-            func.max(
-                cast(func.substr(OrderRow.number, func.length(OrderRow.order_prefix) + 1), Integer)
-            ).label("highest"),
+            func.max(OrderRow.number).label("highest"),
         )
         .group_by(OrderRow.order_prefix)
         .subquery()
     )
+    digits = func.substr(OrderRow.number, func.length(OrderRow.order_prefix) + 1)
+    padded = func.substr(
+        literal("0" * ORDER_NUMBER_DIGITS) + cast(OrderSequenceRow.last_value, String),
+        func.length(cast(OrderSequenceRow.last_value, String)) + 1,
+    )
+    no_digits: ColumnElement[str] = digits
+    for digit in "0123456789":
+        no_digits = func.replace(no_digits, digit, "")
     is_order = select(OrderRow.cart_id).where(OrderRow.cart_id == CartRow.id).exists()
     return {
         "stock is never below zero and never oversold": select(StockRow.sku).where(
@@ -195,16 +201,21 @@ def _rules() -> dict[str, Select[Any]]:
         "an order's lines add up to its subtotal": select(OrderRow.number)
         .outerjoin(line_sums, line_sums.c.order_number == OrderRow.number)
         .where(OrderRow.subtotal_minor != func.coalesce(line_sums.c.minor, -1)),
-        "order numbers have no gaps": select(OrderSequenceRow.prefix)
-        .outerjoin(given, given.c.prefix == OrderSequenceRow.prefix)
+        "order numbers have no gaps": select(func.coalesce(OrderSequenceRow.prefix, given.c.prefix))
+        .select_from(OrderSequenceRow)
+        .join(given, given.c.prefix == OrderSequenceRow.prefix, full=True)
         .where(
             or_(
-                OrderSequenceRow.last_value != func.coalesce(given.c.orders, 0),
-                OrderSequenceRow.last_value != func.coalesce(given.c.highest, 0),
+                func.coalesce(OrderSequenceRow.last_value, 0) != func.coalesce(given.c.orders, 0),
+                OrderSequenceRow.prefix + padded != given.c.highest,
             )
         ),
         "an order number is its prefix and nine digits": select(OrderRow.number).where(
-            func.length(OrderRow.number) != func.length(OrderRow.order_prefix) + ORDER_NUMBER_DIGITS
+            or_(
+                OrderRow.number != OrderRow.order_prefix + digits,
+                func.length(digits) != ORDER_NUMBER_DIGITS,
+                no_digits != "",
+            )
         ),
         "every order has its event in the outbox": select(OrderRow.number)
         .outerjoin(OutboxRow, OutboxRow.order_number == OrderRow.number)

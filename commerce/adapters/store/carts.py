@@ -1,10 +1,10 @@
 """Carts: edited by shoppers, locked by checkouts."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
@@ -13,6 +13,7 @@ from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import (
     CartLineRow,
     CartRow,
+    HoldRow,
     OrderRow,
     PriceRow,
     ProductRow,
@@ -25,7 +26,7 @@ from commerce.domain.checks import cart_refusal
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import PaymentChoice
-from commerce.domain.stock import Shortage
+from commerce.domain.stock import HoldStatus, Shortage
 from commerce.domain.stores import Store
 from commerce.ports import CartNotHeldError
 
@@ -54,10 +55,23 @@ class SqlCarts:
             CartEditError: A cart is locked by a checkout or is an order already, or it names a
                 store or a SKU that does not exist.
         """
+        now = self._database.now()
         with self._database.transaction() as tx:
             self._check_references(tx, carts)
-            for cart in sorted(carts, key=lambda cart: cart.id):
-                self._save(tx, cart)
+            rows = self._lock_for_edit(tx, carts)
+            ended = {row.locked_by: row.id for row in rows.values() if row.locked_by is not None}
+            self._stock.end(tx, ended)
+            for cart in carts:
+                _fill(rows[cart.id], cart, now)
+            tx.flush()
+            tx.execute(delete(CartLineRow).where(CartLineRow.cart_id.in_(rows)))
+            lines = [
+                {"cart_id": cart.id, "line_no": n, "sku": line.sku, "quantity": line.quantity}
+                for cart in carts
+                for n, line in enumerate(cart.lines, start=1)
+            ]
+            if lines:
+                tx.execute(insert(CartLineRow), lines)
 
     def find(self, cart_id: str) -> tuple[Cart, CartStatus] | None:
         """A cart as it stands."""
@@ -79,41 +93,36 @@ class SqlCarts:
             if sku not in known:
                 raise CartEditError(f'Could not find a product with SKU "{sku}"')
 
-    def _save(self, tx: Session, cart: Cart) -> None:
+    def _lock_for_edit(self, tx: Session, carts: Sequence[Cart]) -> dict[str, CartRow]:
+        """The rows of all carts, made where missing and locked in the order of their ids."""
         now = self._database.now()
-        row = tx.scalars(
-            select(CartRow).where(CartRow.id == cart.id).with_for_update()
-        ).one_or_none()
-        if row is None:
-            row = CartRow(id=cart.id, created_at=now)
-            tx.add(row)
-        elif row.status is CartStatus.CONVERTED:
-            raise CartEditError("The cart isn't active.")
-        elif row.locked_by is not None:
+        rows: dict[str, CartRow] = {}
+        for cart in sorted(carts, key=lambda cart: cart.id):
+            tx.execute(
+                self._database.insert(CartRow)
+                .values(
+                    id=cart.id,
+                    store_code=cart.store_code,
+                    purchase_order_number="",
+                    status=CartStatus.ACTIVE,
+                    created_at=now,
+                    updated_at=now,
+                )
+                .on_conflict_do_nothing()
+            )
+            row = self._locked_row(tx, cart.id)
+            assert row is not None
+            if row.status is CartStatus.CONVERTED:
+                raise CartEditError("The cart isn't active.")
             if row.lock_expires_at and row.lock_expires_at > now:
                 raise CartEditError("The cart is locked for processing. Please try again later.")
-            self._stock.end(tx, row.locked_by, cart.id)
-        row.store_code = cart.store_code
-        row.customer_id = cart.customer_id
-        row.email = cart.email
-        row.shipping_address = cart.shipping_address
-        row.billing_address = cart.billing_address
-        row.shipping_method = cart.shipping_method
-        row.payment_method = cart.payment.method if cart.payment else None
-        row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
-        row.status = CartStatus.ACTIVE
-        row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
-        row.updated_at = now
-        tx.flush()
-        tx.execute(delete(CartLineRow).where(CartLineRow.cart_id == cart.id))
-        if cart.lines:
-            tx.execute(
-                insert(CartLineRow),
-                [
-                    {"cart_id": cart.id, "line_no": n, "sku": line.sku, "quantity": line.quantity}
-                    for n, line in enumerate(cart.lines, start=1)
-                ],
-            )
+            rows[cart.id] = row
+        return rows
+
+    def _locked_row(self, tx: Session, cart_id: str) -> CartRow | None:
+        return tx.scalars(
+            select(CartRow).where(CartRow.id == cart_id).with_for_update()
+        ).one_or_none()
 
     def _lines(self, tx: Session, cart_id: str) -> tuple[CartLine, ...]:
         rows = tx.execute(
@@ -134,25 +143,28 @@ class SqlCarts:
         request = checkout.request
         with self._database.transaction() as tx:
             found = tx.execute(
-                select(CartRow, StoreRow)
+                select(CartRow, StoreRow, HoldRow.status)
                 .join(StoreRow, CartRow.store_code == StoreRow.code)
+                .outerjoin(HoldRow, HoldRow.checkout_id == checkout.id)
                 .where(CartRow.id == request.cart_id)
                 .with_for_update(of=CartRow)
             ).one_or_none()
             if found is None:
                 return refuse(RefusalReason.CART_NOT_FOUND)
-            row, store_row = found
-            answered = self._answers.claim(tx, request)
+            row, store_row, hold = found
+            if hold is HoldStatus.RELEASED:
+                return self._answers.stored(tx, request) or refuse(RefusalReason.CART_CHANGED)
+            answered = self._answers.claim(tx, checkout)
             if answered is not None:
                 return answered
             if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
                 return _locked(row.snapshot, row.snapshot_digest)
             result = self._snapshot_or_outcome(tx, row, to_store(store_row), request)
             if not isinstance(result, CartSnapshot):
-                self._answers.store(tx, request, result)
+                self._answers.store(tx, checkout, result)
                 return result
             if row.locked_by is not None:
-                self._stock.end(tx, row.locked_by, row.id)
+                self._stock.end(tx, {row.locked_by: row.id})
             row.status = CartStatus.LOCKED
             row.locked_by = checkout.id
             row.lock_expires_at = self._database.now() + self._lock_ttl
@@ -233,26 +245,21 @@ class SqlCarts:
         return snapshot
 
     def unlock(self, checkout: Checkout, refusal: Refusal) -> Outcome:
-        """Give the cart back and store the refusal; the order, if there is one after all."""
+        """Give the cart back and store the refusal; the order, if there is one after all.
+
+        From now on every step of this run that comes late is refused.
+        """
         request = checkout.request
         with self._database.transaction() as tx:
-            row = tx.scalars(
-                select(CartRow).where(CartRow.id == request.cart_id).with_for_update()
-            ).one_or_none()
+            row = self._locked_row(tx, request.cart_id)
             if row is None:
                 return refusal
-            tx.execute(
-                update(CartRow)
-                .where(CartRow.id == row.id, CartRow.locked_by == checkout.id)
-                .values(
-                    status=CartStatus.ACTIVE,
-                    locked_by=None,
-                    lock_expires_at=None,
-                    snapshot=None,
-                    snapshot_digest=None,
-                )
-            )
-            return self._answer(tx, request, refusal)
+            self._stock.end(tx, {checkout.id: row.id})
+            if row.locked_by == checkout.id:
+                row.status = CartStatus.ACTIVE
+                row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
+                tx.flush()
+            return self._answers.store_unless_claimed(tx, request, refusal, row.locked_by)
 
     def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
         """Store the outcome under the request's key, unless it has one already; return that.
@@ -260,19 +267,26 @@ class SqlCarts:
         "Not active" is decided anew for each request: who asked before the order existed gets it.
         """
         with self._database.transaction() as tx:
-            row = tx.get(CartRow, request.cart_id)
+            row = self._locked_row(tx, request.cart_id)
             if row is None:
                 return outcome
             if row.status is CartStatus.CONVERTED and isinstance(outcome, Refusal):
                 outcome = self._already_ordered(tx, row, request)
-            return self._answer(tx, request, outcome)
+            return self._answers.store_unless_claimed(tx, request, outcome, row.locked_by)
 
-    def _answer(self, tx: Session, request: CheckoutRequest, outcome: Outcome) -> Outcome:
-        answered = self._answers.claim(tx, request)
-        if answered is not None:
-            return answered
-        self._answers.store(tx, request, outcome)
-        return outcome
+
+def _fill(row: CartRow, cart: Cart, now: datetime) -> None:
+    row.store_code = cart.store_code
+    row.customer_id = cart.customer_id
+    row.email = cart.email
+    row.shipping_address = cart.shipping_address
+    row.billing_address = cart.billing_address
+    row.shipping_method = cart.shipping_method
+    row.payment_method = cart.payment.method if cart.payment else None
+    row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
+    row.status = CartStatus.ACTIVE
+    row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
+    row.updated_at = now
 
 
 def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:

@@ -86,20 +86,6 @@ class SqlCatalog:
             return {sku: (on_hand, held) for sku, on_hand, held in rows}
 
     def _put(self, tx: Session, products: list[Product]) -> None:
-        managed = {p.sku: p.quantity for p in products if p.quantity is not None}
-        skus = [product.sku for product in products]
-        stock = {
-            row.sku: row
-            for row in tx.scalars(
-                select(StockRow)
-                .where(StockRow.sku.in_(skus))
-                .order_by(StockRow.sku)
-                .with_for_update()
-            )
-        }
-        short = [sku for sku, row in stock.items() if managed.get(sku, row.held) < row.held]
-        if short:
-            raise _LessThanHeldError(short)
         insert = self._database.insert
         put = insert(ProductRow)
         tx.execute(
@@ -124,15 +110,28 @@ class SqlCatalog:
                 for p in products
             ],
         )
-        for sku, row in stock.items():
-            row.managed = sku in managed
-            row.stocked += managed.get(sku, row.on_hand) - row.on_hand
-            row.on_hand = managed.get(sku, row.on_hand)
+        self._set_stock(tx, {product.sku: product.quantity for product in products})
+
+    def _set_stock(self, tx: Session, quantities: dict[str, int | None]) -> None:
+        managed = {sku: units for sku, units in quantities.items() if units is not None}
+        empty = {"managed": True, "stocked": 0, "on_hand": 0, "held": 0}
+        if managed:
+            tx.execute(
+                self._database.insert(StockRow).on_conflict_do_nothing(),
+                [{"sku": sku, **empty} for sku in managed],
+            )
+        rows = tx.scalars(
+            select(StockRow)
+            .where(StockRow.sku.in_(quantities))
+            .order_by(StockRow.sku)
+            .with_for_update()
+        ).all()
+        short = [row.sku for row in rows if managed.get(row.sku, row.held) < row.held]
+        if short:
+            raise _LessThanHeldError(short)
+        for row in rows:
+            units = managed.get(row.sku, row.on_hand)
+            row.managed = row.sku in managed
+            row.stocked += units - row.on_hand
+            row.on_hand = units
         tx.flush()
-        new = [
-            {"sku": sku, "managed": True, "stocked": quantity, "on_hand": quantity, "held": 0}
-            for sku, quantity in managed.items()
-            if sku not in stock
-        ]
-        if new:
-            tx.execute(insert(StockRow), new)

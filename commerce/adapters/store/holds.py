@@ -1,9 +1,9 @@
 """Stock and holds, set-based: one statement for all lines of a cart, rows locked in SKU order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ScalarSelect, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import Database
@@ -45,16 +45,24 @@ class SqlStock:
         return self.unless_short(attempt)
 
     def unless_short(self, attempt: Callable[[Session], None]) -> Refusal | None:
-        """Run a transaction that takes stock; when short, once more after overdue holds expire."""
-        for last in (False, True):
+        """Run a transaction that takes stock, until no overdue hold is left that might help."""
+        while True:
             try:
                 with self._database.transaction() as tx:
                     attempt(tx)
                     return None
             except _ShortError as error:
-                if last or not self.expire_overdue():
-                    return out_of_stock(error.short)
-        raise AssertionError("the second attempt decides")
+                short = error.short
+            if not self.expire_overdue() and not self._enough(short):
+                return out_of_stock(short)
+
+    def _enough(self, short: Shortage) -> bool:
+        """Whether another checkout has given back meanwhile what was missing."""
+        with self._database.transaction() as tx:
+            units = tx.scalars(
+                select(StockRow.on_hand - StockRow.held).where(StockRow.sku == short.sku)
+            ).one()
+        return units >= short.wanted
 
     def ensure_held(self, tx: Session, checkout: Checkout, wanted: Mapping[str, int]) -> None:
         """Set stock aside unless this checkout has it already.
@@ -73,28 +81,30 @@ class SqlStock:
     def release(self, checkout: Checkout) -> None:
         """Give back what this checkout holds, and refuse a late hold of it."""
         with self._database.transaction() as tx:
-            self.end(tx, checkout.id, checkout.request.cart_id)
+            self.end(tx, {checkout.id: checkout.request.cart_id})
 
-    def end(self, tx: Session, checkout_id: str, cart_id: str) -> None:
-        """Release the hold of a checkout, even one that is still to come."""
-        self._open(tx, checkout_id, cart_id)
-        self._give_back(tx, checkout_id, HoldStatus.RELEASED)
+    def end(self, tx: Session, carts: Mapping[str, str]) -> None:
+        """Release the holds of checkouts, even those still to come.
+
+        Args:
+            carts: The cart of each checkout id.
+        """
+        for checkout_id in sorted(carts):
+            self._open(tx, checkout_id, carts[checkout_id])
+        ending = HoldRow.status.in_([HoldStatus.HELD, HoldStatus.EXPIRED])
+        self._give_back(tx, list(carts), ending, HoldStatus.RELEASED)
 
     def expire_overdue(self) -> int:
-        """Give back the stock of holds past their time; how many there were."""
+        """Give back the stock of holds past their time; how many there were, a batch at most."""
+        overdue = (HoldRow.status == HoldStatus.HELD) & (HoldRow.expires_at <= self._database.now())
         with self._database.transaction() as tx:
-            overdue = tx.scalars(
+            candidates = tx.scalars(
                 select(HoldRow.checkout_id)
-                .where(
-                    HoldRow.status == HoldStatus.HELD, HoldRow.expires_at <= self._database.now()
-                )
+                .where(overdue)
                 .order_by(HoldRow.expires_at)
                 .limit(EXPIRE_BATCH)
-                .with_for_update(skip_locked=True)
             ).all()
-            for checkout_id in sorted(overdue):
-                self._give_back(tx, checkout_id, HoldStatus.EXPIRED)
-            return len(overdue)
+            return self._give_back(tx, candidates, overdue, HoldStatus.EXPIRED)
 
     def end_newest(self, sku: str, units: int) -> None:
         """Expire the newest holds on a SKU until at most ``units`` are held."""
@@ -105,11 +115,13 @@ class SqlStock:
                 .where(HoldLineRow.sku == sku, HoldRow.status == HoldStatus.HELD)
                 .order_by(HoldRow.created_at)
             ).all()
-            kept = 0
+            kept, ended = 0, list[str]()
             for checkout_id, quantity in rows:
                 kept += quantity
                 if kept > units:
-                    self._give_back(tx, checkout_id, HoldStatus.EXPIRED)
+                    ended.append(checkout_id)
+            held = HoldRow.status == HoldStatus.HELD
+            self._give_back(tx, ended, held, HoldStatus.EXPIRED)
 
     def _open(self, tx: Session, checkout_id: str, cart_id: str) -> bool:
         """Make sure that the checkout has a row; True when it is new, and nothing set aside yet."""
@@ -154,7 +166,7 @@ class SqlStock:
                     for sku in available
                 ],
             )
-            self._move(tx, checkout_id, held=1)
+            self._move(tx, [checkout_id], held=1)
         tx.execute(
             update(HoldRow)
             .where(HoldRow.checkout_id == checkout_id)
@@ -163,46 +175,64 @@ class SqlStock:
 
     def commit(self, tx: Session, checkout_id: str) -> None:
         """Turn a held hold into a sale."""
-        self._lock_stock(tx, checkout_id)
+        self._lock_stock(tx, [checkout_id])
         tx.execute(
             update(HoldRow)
             .where(HoldRow.checkout_id == checkout_id)
             .values(status=HoldStatus.COMMITTED)
         )
-        self._move(tx, checkout_id, held=-1, on_hand=-1)
+        self._move(tx, [checkout_id], held=-1, on_hand=-1)
 
-    def _give_back(self, tx: Session, checkout_id: str, status: HoldStatus) -> None:
-        """End a hold; its stock goes back if it still had any. A sale stays a sale."""
-        before = self._locked(tx, checkout_id)
-        if before is HoldStatus.COMMITTED:
-            return
-        if before is HoldStatus.HELD:
-            self._lock_stock(tx, checkout_id)
-            self._move(tx, checkout_id, held=-1)
-        tx.execute(update(HoldRow).where(HoldRow.checkout_id == checkout_id).values(status=status))
+    def _give_back(
+        self,
+        tx: Session,
+        checkout_ids: Sequence[str],
+        which: ColumnElement[bool],
+        status: HoldStatus,
+    ) -> int:
+        """End those of the holds to which ``which`` applies; how many there were.
 
-    def _lock_stock(self, tx: Session, checkout_id: str) -> None:
+        All holds are locked before any stock, and all stock in one order.
+        """
+        ending = tx.execute(
+            select(HoldRow.checkout_id, HoldRow.status)
+            .where(HoldRow.checkout_id.in_(checkout_ids), which)
+            .order_by(HoldRow.checkout_id)
+            .with_for_update()
+        ).all()
+        held = [checkout_id for checkout_id, before in ending if before is HoldStatus.HELD]
+        if held:
+            self._lock_stock(tx, held)
+            self._move(tx, held, held=-1)
+        tx.execute(
+            update(HoldRow)
+            .where(HoldRow.checkout_id.in_([checkout_id for checkout_id, _ in ending]))
+            .values(status=status)
+        )
+        return len(ending)
+
+    def _lock_stock(self, tx: Session, checkout_ids: Sequence[str]) -> None:
+        lines = select(HoldLineRow.sku).where(HoldLineRow.checkout_id.in_(checkout_ids))
         tx.execute(
             select(StockRow.sku)
-            .join(HoldLineRow, HoldLineRow.sku == StockRow.sku)
-            .where(HoldLineRow.checkout_id == checkout_id)
+            .where(StockRow.sku.in_(lines))
             .order_by(StockRow.sku)
             .with_for_update(of=StockRow)
         ).all()
 
-    def _move(self, tx: Session, checkout_id: str, held: int = 0, on_hand: int = 0) -> None:
-        """Add the hold's quantities to the stock counters: once, minus once, or not at all."""
-        line = select(HoldLineRow.quantity).where(
-            HoldLineRow.checkout_id == checkout_id, HoldLineRow.sku == StockRow.sku
+    def _move(
+        self, tx: Session, checkout_ids: Sequence[str], held: int = 0, on_hand: int = 0
+    ) -> None:
+        """Add the holds' quantities to the stock counters: once, minus once, or not at all."""
+        lines = HoldLineRow.checkout_id.in_(checkout_ids)
+        quantity = (
+            select(func.sum(HoldLineRow.quantity))
+            .where(lines, HoldLineRow.sku == StockRow.sku)
+            .scalar_subquery()
         )
-        quantity: ScalarSelect[int] = line.scalar_subquery()
         tx.execute(
             update(StockRow)
-            .where(
-                StockRow.sku.in_(
-                    select(HoldLineRow.sku).where(HoldLineRow.checkout_id == checkout_id)
-                )
-            )
+            .where(StockRow.sku.in_(select(HoldLineRow.sku).where(lines)))
             .values(
                 held=StockRow.held + held * quantity, on_hand=StockRow.on_hand + on_hand * quantity
             )

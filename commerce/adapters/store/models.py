@@ -302,6 +302,7 @@ class AnswerRow(Base):
     idempotency_key: Mapped[str] = mapped_column(primary_key=True)
     cart_id: Mapped[str] = mapped_column(ForeignKey(CartRow.id), index=True)
     fingerprint: Mapped[str] = mapped_column(String(32))
+    claimed_by: Mapped[str | None]
     order_number: Mapped[str | None] = mapped_column(ForeignKey(OrderRow.number))
     refusal: Mapped[Refusal | None]
     created_at: Mapped[datetime]

@@ -84,7 +84,7 @@ class SqlOrders:
         )
         tx.flush()
         placed = self._answers.placed(order)
-        self._answers.store(tx, request, placed)
+        self._answers.store(tx, checkout, placed)
         return placed
 
     def _next_number(self, tx: Session, prefix: str) -> str:

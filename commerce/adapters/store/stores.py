@@ -31,9 +31,14 @@ class SqlStores:
             StoreSettingsError: The code is taken.
         """
         with self._database.transaction() as tx:
-            if tx.get(StoreRow, store.code):
-                raise StoreSettingsError(f"store {store.code!r} exists already")
-            tx.add(StoreRow(**_columns(store)))
+            added = tx.execute(
+                self._database.insert(StoreRow)
+                .values(_columns(store))
+                .on_conflict_do_nothing()
+                .returning(StoreRow.code)
+            ).scalar_one_or_none()
+        if added is None:
+            raise StoreSettingsError(f"store {store.code!r} exists already")
 
     def change(self, code: str, changes: dict[str, Any]) -> Store:
         """Change some settings, all at once.

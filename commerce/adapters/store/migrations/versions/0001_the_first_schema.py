@@ -167,6 +167,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(length=255), nullable=False),
         sa.Column("cart_id", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.String(length=32), nullable=False),
+        sa.Column("claimed_by", sa.String(length=255), nullable=True),
         sa.Column("order_number", sa.String(length=255), nullable=True),
         sa.Column("refusal", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
