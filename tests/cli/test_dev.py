@@ -47,7 +47,7 @@ class Dev:
 
 
 async def checkout(*arguments: str) -> tuple[int | None, str]:
-    command = "from cli.app import main; main()"
+    command = "from cli import main; main()"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", command, *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -59,7 +59,7 @@ async def checkout(*arguments: str) -> tuple[int | None, str]:
 @pytest_asyncio.fixture(scope="module")
 async def dev(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Dev]:
     data_dir = tmp_path_factory.mktemp("dev")
-    command = "from cli.app import main; main()"
+    command = "from cli import main; main()"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", command, "dev", "--data-dir", str(data_dir),
         "--temporal-port", str(free_port()), "--ui-port", str(free_port()),
