@@ -22,11 +22,14 @@ from cli.embedded import embedded
 from cli.errors import CliError
 from cli.files import first_problem, read_carts, read_catalog
 from cli.show import print_cart, print_order
+from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.carts import CartEditError
 from commerce.adapters.store.catalog import CatalogError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.stores import StoreSettingsError
+from commerce.domain.money import Money, MoneyError
+from commerce.domain.payments import Payment, PaymentStatus
 from commerce.domain.stores import DEFAULT_STORE, Store
 
 WATCH_S = 0.25
@@ -166,6 +169,31 @@ def cart_import(data_dir: Path, file: Path) -> None:
     console.print(f"{len(carts)} carts saved")
 
 
+@main.command("sandbox-payment")
+@data_dir_option
+@click.argument("cart_id")
+@click.argument("amount")
+def sandbox_payment(data_dir: Path, cart_id: str, amount: str) -> None:
+    """Approve a sandbox payment of AMOUNT for a cart, and print its id for complete_order.
+
+    AMOUNT is in the currency of the cart's store, such as 30.40. No money moves.
+    """
+    with opened_store(data_dir) as opened:
+        found = opened.carts.find(cart_id)
+        if found is None:
+            raise CliError(f"no cart {cart_id[:64]!r}")
+        stores = {each.code: each for each in opened.stores.all()}
+        currency = stores[found[0].store_code].currency
+        payment = Payment(
+            id=new_payment_id(),
+            cart_id=cart_id,
+            amount=_or_cli_error(lambda: Money.parse(amount, currency)),
+            status=PaymentStatus.APPROVED,
+        )
+        opened.sandbox_payments.put(payment)
+    click.echo(payment.id)
+
+
 @main.group()
 def store() -> None:
     """Settings of the stores; a change is in force for every cart checked out after it."""
@@ -284,7 +312,7 @@ def _or_cli_error(call: Callable[[], Result]) -> Result:
         return call()
     except ValidationError as error:
         raise CliError(first_problem(error)) from None
-    except (CartEditError, CatalogError, StoreSettingsError) as error:
+    except (CartEditError, CatalogError, MoneyError, StoreSettingsError) as error:
         raise CliError(str(error)) from None
     except SQLAlchemyError as error:
         raise CliError(f"the store does not answer: {type(error).__name__}") from error

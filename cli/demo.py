@@ -1,7 +1,6 @@
 """The demo: a real day of baskets, checked out through the thin client, and audited."""
 
 import asyncio
-import secrets
 import statistics
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from cli.demo_day import MEMBERS_STORE, OPEN_STORE, Attempt, read_day, read_products
 from client import Answered, CheckoutClient, OrderPlaced, Pending, RefusalReason, Refused
+from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.domain.carts import CartSnapshot, SnapshotLine
 from commerce.domain.money import Money
@@ -101,7 +101,7 @@ def _prepare(console: Console, store: SqlStore, baskets: int | None) -> list[Att
                 CartSnapshot(cart=attempt.cart, store=OPEN_STORE, lines=lines).totals().grand_total
             )
             if attempt.at_gateway:
-                attempt.payment_id = f"{secrets.token_hex(8).upper()}F"
+                attempt.payment_id = new_payment_id()
         payments = [_payment(each) for each in attempts if each.at_gateway]
         store.sandbox_payments.put(*[payment for payment in payments if payment])
     return attempts

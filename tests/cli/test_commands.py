@@ -187,6 +187,20 @@ def test_a_bad_cart_is_a_clear_error_and_is_not_saved(
     assert open_store(load_settings(data_dir)).audit.run().counts["carts"] == 0
 
 
+def test_a_sandbox_payment_can_be_approved_for_a_cart(
+    data_dir: Path, catalog: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "carts.json"
+    file.write_text(cart("one").model_dump_json())
+    run("cart", "import", str(file))
+    payment_id = run("sandbox-payment", "one", "6.29").output.strip()
+    payment = open_store(load_settings(data_dir)).sandbox_payments.find(payment_id)
+    assert payment is not None
+    assert (payment.cart_id, str(payment.amount)) == ("one", "6.29 USD")
+    assert_one_line_error(run("sandbox-payment", "one", "6.299"), "decimals")
+    assert_one_line_error(run("sandbox-payment", "two", "6.29"), "two")
+
+
 def test_the_audit_says_what_is_wrong_and_exits_with_one(data_dir: Path, catalog: Path) -> None:
     clean = json.loads(run("audit", "--json").output)
     assert clean["clean"] is True

@@ -117,6 +117,12 @@ def test_a_customer_may_take_a_guests_cart_over(shop: Shop) -> None:
     assert shop.store.carts.find("cart") == (taken, CartStatus.ACTIVE)
 
 
+def test_of_a_cart_given_twice_at_once_the_last_counts(shop: Shop) -> None:
+    last = cart("cart", ("pear", 2), ("pear", 3))
+    shop.store.carts.save(cart("cart", ("apple", 1), ("apple", 2), ("apple", 3)), last)
+    assert shop.store.carts.find("cart") == (last, CartStatus.ACTIVE)
+
+
 @pytest.mark.parametrize("field", ["email", "shipping_method", "customer_id"])
 def test_text_with_a_nul_is_kept_or_refused_as_input(shop: Shop, field: str) -> None:
     """PostgreSQL has no NUL character; what a shopper types must never become a database error."""

@@ -6,6 +6,7 @@ PostgreSQL only, where transactions overlap; SQLite lets one writer in at a time
 import pytest
 from sqlalchemy import text
 
+from commerce.adapters.store import holds
 from commerce.adapters.store.carts import CartEditError
 from commerce.adapters.store.stores import StoreSettingsError
 from commerce.contract import LockedCart, OrderPlaced
@@ -91,6 +92,39 @@ def test_a_late_answer_does_not_deadlock_with_the_lock_for_the_same_key(shops: S
         outcome = shop.store.carts.lock(run)
     assert isinstance(outcome, LockedCart) or outcome == aborted
     assert answer.result() == aborted
+
+
+def test_a_lock_that_waits_for_its_own_takeover_does_not_take_the_cart_back(shops: Shops) -> None:
+    shop, other = shops
+    shop.stock(apple=5)
+    hold(shop, "cart", ("apple", 1))
+    live = checkout("cart", key="live", run="live")
+    late = Meanwhile(other.store.database, lambda: other.store.carts.lock(checkout("cart")))
+    with at(shop.store.database, "COMMIT", late):
+        locked = shop.lock(live)
+    assert late.result() == refuse(RefusalReason.CART_CHANGED)
+    assert isinstance(shop.store.orders.create(live, locked.digest), OrderPlaced)
+    assert shop.counts()["orders"] == 1
+
+
+def test_who_waits_for_another_to_expire_holds_looks_for_more_of_them(
+    shops: Shops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hold in the way is not in the batch that the other one expires."""
+    shop, other = shops
+    monkeypatch.setattr(holds, "EXPIRE_BATCH", 1)
+    shop.stock(apple=1, pear=5)
+    hold(shop, "old", ("pear", 1))
+    hold(shop, "in-the-way", ("apple", 1))
+    shop.clock.advance(HOLD_TTL)
+    shop.save("wants", ("apple", 1))
+    run = checkout("wants")
+    snapshot = shop.freeze(run)
+    wanted = Meanwhile(other.store.database, lambda: other.store.stock.hold(run, snapshot))
+    with at(shop.store.database, "COMMIT", wanted):
+        assert shop.store.stock.expire_overdue() == 1
+    assert wanted.result() is None
+    assert shop.units("apple") == (1, 1)
 
 
 def test_a_hold_released_while_it_is_being_ended_stays_released(shops: Shops) -> None:

@@ -1,7 +1,17 @@
 """The in-process sandbox gateway: real behaviour, no money. For development and tests."""
 
+import secrets
+import string
+
 from commerce.adapters.store.sandbox_payments import SandboxPayments
 from commerce.domain.payments import Payment
+
+_ID_ALPHABET = string.digits + string.ascii_uppercase
+
+
+def new_payment_id() -> str:
+    """An id in the shape of PayPal's: 17 characters of ``[0-9A-Z]``."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(17))
 
 
 class CaptureError(Exception):
