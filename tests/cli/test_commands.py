@@ -12,6 +12,7 @@ from cli.app import main
 from cli.data_dir import load_settings
 from commerce.adapters.store.sql_store import open_store
 from tests.builders import cart
+from tests.programs import free_port
 
 HEADER = "sku,name,type,price,quantity\n"
 
@@ -246,7 +247,9 @@ def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        result = run(command, "--data-dir", str(tmp_path), which, port)
+        ports = {"--temporal-port": str(free_port()), "--ui-port": str(free_port()), which: port}
+        options = [word for option in ports.items() for word in option]
+        result = run(command, "--data-dir", str(tmp_path), *options)
     assert_one_line_error(result, port, "in use")
 
 

@@ -166,7 +166,7 @@ def test_an_order_made_while_its_hold_expires_stays_sold(shops: Shops) -> None:
     with at(shop.store.database, "COMMIT", expiry):
         outcome = shop.store.orders.create(checkout("cart"), digest)
     assert isinstance(outcome, OrderPlaced)
-    assert expiry.result() == 0
+    assert expiry.result() in (0, 1), "it may count what it found, but it ends nothing"
     assert shop.units("apple") == (3, 0)
     assert shop.counts()["units_sold"] == 2
 
