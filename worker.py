@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
@@ -35,6 +34,7 @@ from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import TokenKeyError
 from commerce.settings import GatewayKind, Settings
 from workflows.checkout import CheckoutWorkflow
+from workflows.payloads import checkout_data_converter
 
 STICKY_TIMEOUT = timedelta(seconds=1)
 """After a worker dies, its next task goes to another worker this much later."""
@@ -126,7 +126,7 @@ async def run(settings: Settings) -> None:
     check(store.database)
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", "localhost:7233")
-    client = await Client.connect(**config, data_converter=pydantic_data_converter)
+    client = await Client.connect(**config, data_converter=checkout_data_converter)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from cli.embedded import temporal_arguments
 from tests.programs import free_port, program
+from workflows.payloads import checkout_data_converter
 
 # A history is deleted once its queues have moved past it: every 30 s unless told otherwise.
 _DELETE_SOON = [
@@ -42,7 +42,7 @@ async def connected(address: str) -> Client:
     """Connect as soon as the server answers."""
     for _ in range(300):
         try:
-            return await Client.connect(address, data_converter=pydantic_data_converter)
+            return await Client.connect(address, data_converter=checkout_data_converter)
         except RuntimeError:
             await asyncio.sleep(0.1)
     raise AssertionError(f"no Temporal server at {address}")

@@ -45,8 +45,8 @@ class RefusalReason(StrEnum):
     """Why, finer than the code. In the order in which they win; see ``CATALOGUE``."""
 
     CART_ID_MISSING = "CART_ID_MISSING"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     CART_NOT_FOUND = "CART_NOT_FOUND"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     CART_NOT_ACTIVE = "CART_NOT_ACTIVE"
     WRONG_STORE = "WRONG_STORE"
     NOT_CART_OWNER = "NOT_CART_OWNER"
@@ -105,10 +105,10 @@ _OUT_OF_STOCK = "Some of the products are out of stock."
 
 CATALOGUE: dict[RefusalReason, Rule] = {
     _R.CART_ID_MISSING: Rule('Required parameter "cart_id" is missing', None, _PLACE),
+    _R.CART_NOT_FOUND: Rule('Could not find a cart with ID "{cart_id}"', _C.CART_NOT_FOUND, _ADOBE),
     _R.IDEMPOTENCY_KEY_REUSED: Rule(
         "The idempotency key was already used with another request.", None, "ours"
     ),
-    _R.CART_NOT_FOUND: Rule('Could not find a cart with ID "{cart_id}"', _C.CART_NOT_FOUND, _ADOBE),
     _R.CART_NOT_ACTIVE: Rule("The cart isn't active.", _C.CART_NOT_ACTIVE, _ADOBE),
     _R.WRONG_STORE: Rule('Wrong store code specified for cart "{cart_id}"', _C.UNDEFINED, _ADOBE),
     _R.NOT_CART_OWNER: Rule(

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 
 from client import InvalidRequestError, RefusalReason, Refused
+from commerce.contract import WORKFLOW_TYPE
 from tests.builders import cart
 from tests.world import World
+from workflows.payloads import INVALID_INPUT
 
 
 @pytest.mark.parametrize(
@@ -67,4 +71,18 @@ async def test_an_id_that_cannot_exist_is_refused_as_documented(
     assert isinstance(answer, Refused)
     assert answer.reason is reason
     assert len(answer.message) < 200
+    world.assert_clean(orders=0)
+
+
+@pytest.mark.parametrize(
+    "poison", [{"cart_id": 7}, {}, [], "text", 7, None, {"operation": "steal"}], ids=str
+)
+async def test_a_run_started_by_hand_with_poison_fails_cleanly(world: World, poison: Any) -> None:
+    handle = await world.temporal.start_workflow(
+        WORKFLOW_TYPE, poison, id=world.id("poison"), task_queue=world.task_queue
+    )
+    with pytest.raises(WorkflowFailureError) as raised:
+        await handle.result()
+    assert isinstance(raised.value.cause, ApplicationError)
+    assert raised.value.cause.type == INVALID_INPUT
     world.assert_clean(orders=0)

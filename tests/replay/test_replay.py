@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from commerce.contract import WORKFLOW_TYPE, CheckoutRequest, LockedCart, Outcome, SnapshotRef
 from commerce.domain.errors import Refusal
 from tests.replay.record import HISTORIES, PATHS
 from workflows.checkout import CheckoutWorkflow
+from workflows.payloads import checkout_data_converter
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
@@ -21,7 +21,7 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def replayer(kind: type = CheckoutWorkflow) -> Replayer:
-    return Replayer(workflows=[kind], data_converter=pydantic_data_converter)
+    return Replayer(workflows=[kind], data_converter=checkout_data_converter)
 
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)

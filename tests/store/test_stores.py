@@ -65,7 +65,6 @@ def test_a_store_that_does_not_exist_cannot_be_changed(shop: Shop) -> None:
         {"payment_methods": ["barter"]},
         {"shipping_methods": ["pigeon"]},
         {"colour": "red"},
-        {"code": "Bad Code"},
     ],
     ids=str,
 )
@@ -73,6 +72,13 @@ def test_one_wrong_value_changes_nothing(shop: Shop, wrong: dict[str, object]) -
     before = shop.rows()
     with pytest.raises(ValidationError):
         shop.store.stores.change("default", {"order_prefix": "A", **wrong})
+    assert shop.rows() == before
+
+
+def test_the_code_of_a_store_stays(shop: Shop) -> None:
+    before = shop.rows()
+    with pytest.raises(StoreSettingsError):
+        shop.store.stores.change("default", {"code": "other"})
     assert shop.rows() == before
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest_asyncio
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from commerce.contract import SEARCH_ATTRIBUTES
 from tests.programs import program
 from tests.world import World, a_world
+from workflows.payloads import checkout_data_converter
 
 
 @pytest_asyncio.fixture(scope="session")
 async def env() -> AsyncGenerator[WorkflowEnvironment]:
     started = await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter,
+        data_converter=checkout_data_converter,
         test_server_existing_path=program("temporal-test-server"),
     )
     async with started:

@@ -56,6 +56,7 @@ class SqlCarts:
                 store or a SKU that does not exist.
         """
         now = self._database.now()
+        carts = tuple({cart.id: cart for cart in carts}.values())
         with self._database.transaction() as tx:
             self._check_references(tx, carts)
             rows = self._lock_for_edit(tx, carts)
@@ -143,15 +144,18 @@ class SqlCarts:
         request = checkout.request
         with self._database.transaction() as tx:
             found = tx.execute(
-                select(CartRow, StoreRow, HoldRow.status)
+                select(CartRow, StoreRow)
                 .join(StoreRow, CartRow.store_code == StoreRow.code)
-                .outerjoin(HoldRow, HoldRow.checkout_id == checkout.id)
                 .where(CartRow.id == request.cart_id)
                 .with_for_update(of=CartRow)
             ).one_or_none()
             if found is None:
                 return refuse(RefusalReason.CART_NOT_FOUND)
-            row, store_row, hold = found
+            row, store_row = found
+            # A statement of its own: the one above may have waited, and joined what was before.
+            hold = tx.scalars(
+                select(HoldRow.status).where(HoldRow.checkout_id == checkout.id)
+            ).one_or_none()
             if hold is HoldStatus.RELEASED:
                 return self._answers.stored(tx, request) or refuse(RefusalReason.CART_CHANGED)
             answered = self._answers.claim(tx, checkout)

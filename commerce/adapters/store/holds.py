@@ -15,6 +15,8 @@ from commerce.domain.stock import HoldStatus, Shortage, demand, shortage
 from commerce.ports import CartNotHeldError
 
 EXPIRE_BATCH = 100
+MAX_ROUNDS = 100
+"""How often a checkout that is short looks again while others keep giving stock back."""
 
 
 class _ShortError(Exception):
@@ -46,7 +48,8 @@ class SqlStock:
 
     def unless_short(self, attempt: Callable[[Session], None]) -> Refusal | None:
         """Run a transaction that takes stock, until no overdue hold is left that might help."""
-        while True:
+        short: Shortage | None = None
+        for _ in range(MAX_ROUNDS):
             try:
                 with self._database.transaction() as tx:
                     attempt(tx)
@@ -54,15 +57,19 @@ class SqlStock:
             except _ShortError as error:
                 short = error.short
             if not self.expire_overdue() and not self._enough(short):
-                return out_of_stock(short)
+                break
+        assert short is not None
+        return out_of_stock(short)
 
     def _enough(self, short: Shortage) -> bool:
         """Whether another checkout has given back meanwhile what was missing."""
         with self._database.transaction() as tx:
             units = tx.scalars(
-                select(StockRow.on_hand - StockRow.held).where(StockRow.sku == short.sku)
-            ).one()
-        return units >= short.wanted
+                select(StockRow.on_hand - StockRow.held).where(
+                    StockRow.sku == short.sku, StockRow.managed
+                )
+            ).one_or_none()
+        return units is None or units >= short.wanted
 
     def ensure_held(self, tx: Session, checkout: Checkout, wanted: Mapping[str, int]) -> None:
         """Set stock aside unless this checkout has it already.
@@ -95,7 +102,10 @@ class SqlStock:
         self._give_back(tx, list(carts), ending, HoldStatus.RELEASED)
 
     def expire_overdue(self) -> int:
-        """Give back the stock of holds past their time; how many there were, a batch at most."""
+        """Give back the stock of holds past their time; how many there were, a batch at most.
+
+        Those that another transaction has just expired count too: there may be more of them.
+        """
         overdue = (HoldRow.status == HoldStatus.HELD) & (HoldRow.expires_at <= self._database.now())
         with self._database.transaction() as tx:
             candidates = tx.scalars(
@@ -104,10 +114,14 @@ class SqlStock:
                 .order_by(HoldRow.expires_at)
                 .limit(EXPIRE_BATCH)
             ).all()
-            return self._give_back(tx, candidates, overdue, HoldStatus.EXPIRED)
+            self._give_back(tx, candidates, overdue, HoldStatus.EXPIRED)
+            return len(candidates)
 
     def end_newest(self, sku: str, units: int) -> None:
-        """Expire the newest holds on a SKU until at most ``units`` are held."""
+        """Expire the newest holds on a SKU until at most ``units`` are held, and let in no others.
+
+        On hand are then ``units``, or what holds that came meanwhile still need.
+        """
         with self._database.transaction() as tx:
             rows = tx.execute(
                 select(HoldRow.checkout_id, HoldLineRow.quantity)
@@ -122,6 +136,10 @@ class SqlStock:
                     ended.append(checkout_id)
             held = HoldRow.status == HoldStatus.HELD
             self._give_back(tx, ended, held, HoldStatus.EXPIRED)
+            row = tx.scalars(select(StockRow).where(StockRow.sku == sku).with_for_update()).one()
+            left = min(row.on_hand, max(units, row.held))
+            row.stocked += left - row.on_hand
+            row.on_hand = left
 
     def _open(self, tx: Session, checkout_id: str, cart_id: str) -> bool:
         """Make sure that the checkout has a row; True when it is new, and nothing set aside yet."""

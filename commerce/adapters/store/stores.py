@@ -44,9 +44,11 @@ class SqlStores:
         """Change some settings, all at once.
 
         Raises:
-            StoreSettingsError: No such store.
+            StoreSettingsError: No such store, or its code is to be changed.
             ValidationError: A setting does not exist or has a wrong value; nothing was changed.
         """
+        if "code" in changes and changes["code"] != code:
+            raise StoreSettingsError("the code of a store cannot be changed")
         with self._database.transaction() as tx:
             row = tx.get(StoreRow, code, with_for_update=True)
             if row is None:
