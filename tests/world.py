@@ -90,11 +90,11 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    temporal: Client, directory: Path, **worker_options: Any
+    temporal: Client, directory: Path, url: str = "", **worker_options: Any
 ) -> AsyncGenerator[World]:
     """A store with apples (100) and pears (100), and a worker of its own."""
     clock = ShiftedClock()
-    database = Database(f"sqlite:///{directory}/store.db", clock)
+    database = Database(url or f"sqlite:///{directory}/store.db", clock)
     upgrade(database)
     store = build(database)
     store.catalog.put([product("apple"), product("pear")])

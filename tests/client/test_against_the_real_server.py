@@ -17,7 +17,10 @@ from tests.world import DEADLINE, World
 CROWD = 50
 
 
-async def test_fifty_calls_with_one_key_get_one_order_and_equal_answers(world: World) -> None:
+async def test_fifty_calls_with_one_key_get_one_order_and_equal_answers(
+    either_world: World,
+) -> None:
+    world = either_world
     cart_id, key = world.id("cart"), world.id("K")
     world.store.carts.save(cart(cart_id))
     answers = await asyncio.gather(
@@ -31,7 +34,10 @@ async def test_fifty_calls_with_one_key_get_one_order_and_equal_answers(world: W
     world.assert_clean(orders=1)
 
 
-async def test_fifty_calls_with_fifty_keys_get_one_order(world: World) -> None:
+async def test_fifty_calls_with_fifty_keys_get_one_order(
+    either_world: World,
+) -> None:
+    world = either_world
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
     answers = await asyncio.gather(
@@ -44,7 +50,10 @@ async def test_fifty_calls_with_fifty_keys_get_one_order(world: World) -> None:
     world.assert_clean(orders=1)
 
 
-async def test_forty_carts_that_want_the_last_ten_units_become_ten_orders(world: World) -> None:
+async def test_forty_carts_that_want_the_last_ten_units_become_ten_orders(
+    either_world: World,
+) -> None:
+    world = either_world
     world.store.catalog.put([product("apple", 10)])
     carts = [world.id(f"cart{n}") for n in range(40)]
     world.store.carts.save(*[cart(cart_id) for cart_id in carts])
@@ -97,7 +106,10 @@ async def describe_for_a_minute(world: World, cart_id: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_both_operations_work_and_leave_their_attributes(world: World) -> None:
+async def test_both_operations_work_and_leave_their_attributes(
+    either_world: World,
+) -> None:
+    world = either_world
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id, ("apple", 2)))
     world.pay(cart_id, "30.00")

