@@ -11,18 +11,20 @@ unexport PYTHONDONTWRITEBYTECODE
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements.lock
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.11 ...')"
+	@echo "installing into $(VENV): about half a minute"
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev]"
 	touch $@
 
 demo: install  ## a real day of 616 baskets, through a real Temporal server
-	$(BIN)/checkout demo
+	$(BIN)/checkout demo $(ARGS)
 
 dev: install  ## everything embedded, until Ctrl-C
-	$(BIN)/checkout dev
+	$(BIN)/checkout dev $(ARGS)
 
 test: check  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/ruff format --check $(SOURCES)

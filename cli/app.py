@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.data_dir import find_running, load_settings, opened_store, prepare
+from cli.data_dir import find_running, load_settings, opened_store, prepare, store_trouble
 from cli.demo import run_demo
 from cli.embedded import embedded
 from cli.errors import CliError
@@ -34,7 +34,7 @@ from commerce.domain.stores import DEFAULT_STORE, Store
 
 WATCH_S = 0.25
 _LIST_SETTINGS = ("allowed_countries", "payment_methods", "shipping_methods")
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 Result = TypeVar("Result")
 
 
@@ -79,6 +79,7 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
             console.print(f"Temporal      {running.address} (namespace default)")
             console.print(f"data          {data_dir.absolute()}", soft_wrap=True)
             console.print(f"worker        process {running.worker_pid}")
+            console.print(f"for clients   export TEMPORAL_ADDRESS={running.address}")
             console.print("ready; Ctrl-C stops it")
             while True:
                 time.sleep(WATCH_S)
@@ -106,10 +107,8 @@ def demo(
         with embedded(data_dir, temporal_port, ui_port, _tell) as own, own.watched(_tell):
             console.print(f"Temporal UI {own.ui_url}; worker process {own.worker_pid}")
             good = _run_demo(data_dir, own.address, own.ui_url, concurrency, baskets)
-        console.print(
-            f"to look around: checkout dev --data-dir {data_dir}, then open {own.ui_url}",
-            soft_wrap=True,
-        )
+        again = f"checkout dev --data-dir {data_dir} --temporal-port {temporal_port}"
+        console.print(f"to look around: {again} --ui-port {ui_port}", soft_wrap=True)
     if not good:
         sys.exit(1)
 
@@ -203,12 +202,14 @@ def store() -> None:
 @data_dir_option
 def store_list(data_dir: Path) -> None:
     """List the stores."""
-    table = Table("code", *[name for name in Store.model_fields if name != "code"])
     with opened_store(data_dir) as opened:
         for each in opened.stores.all():
-            values = each.model_dump(mode="json")
-            table.add_row(*[_shown(values[name]) for name in Store.model_fields])
-    console.print(table)
+            table = Table(show_header=False, title=f"store {each.code}", title_justify="left")
+            for name, value in each.model_dump(mode="json", exclude={"code"}).items():
+                empty = "all" if name == "allowed_countries" else "none"
+                shown = ", ".join(value) if isinstance(value, list) else str(value)
+                table.add_row(name, shown or empty)
+            console.print(table)
 
 
 @store.command("add")
@@ -216,7 +217,11 @@ def store_list(data_dir: Path) -> None:
 @click.argument("code")
 @click.argument("settings", nargs=-1, metavar="KEY=VALUE ...")
 def store_add(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
-    """Add a store."""
+    """Add a store.
+
+    KEYs: currency, allowed_countries, order_prefix, guest_checkout, payment_methods,
+    shipping_methods. Lists are comma separated; no allowed_countries means every country.
+    """
     with opened_store(data_dir) as opened:
         added = _or_cli_error(lambda: Store.model_validate({"code": code, **_parsed(settings)}))
         _or_cli_error(lambda: opened.stores.add(added))
@@ -228,7 +233,11 @@ def store_add(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
 @click.argument("code")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE ...")
 def store_set(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
-    """Change settings of a store, all at once; lists are comma separated."""
+    """Change settings of a store, all at once.
+
+    KEYs: currency, allowed_countries, order_prefix, guest_checkout, payment_methods,
+    shipping_methods. Lists are comma separated; no allowed_countries means every country.
+    """
     with opened_store(data_dir) as opened:
         _or_cli_error(lambda: opened.stores.change(code, _parsed(settings)))
     console.print(f"store {code} changed")
@@ -283,7 +292,7 @@ def _run_demo(
 
 
 def _tell(line: str) -> None:
-    console.print(f"[dim]{line}[/dim]")
+    console.print(line, style="dim", soft_wrap=True)
 
 
 def _parsed(settings: tuple[str, ...]) -> dict[str, Any]:
@@ -295,12 +304,6 @@ def _parsed(settings: tuple[str, ...]) -> dict[str, Any]:
         items = [item.strip() for item in value.split(",") if item.strip()]
         parsed[name] = items if name in _LIST_SETTINGS else value
     return parsed
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "all"  # pyright: ignore[reportUnknownArgumentType]
-    return str(value)
 
 
 def _currency(code: str) -> str:
@@ -315,4 +318,4 @@ def _or_cli_error(call: Callable[[], Result]) -> Result:
     except (CartEditError, CatalogError, MoneyError, StoreSettingsError) as error:
         raise CliError(str(error)) from None
     except SQLAlchemyError as error:
-        raise CliError(f"the store does not answer: {type(error).__name__}") from error
+        raise CliError(store_trouble(error)) from error

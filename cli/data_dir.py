@@ -44,6 +44,10 @@ def load_settings(data_dir: Path) -> Settings:
         return settings
     keys = data_dir / _KEYS
     text = keys.read_text().strip() if keys.exists() else SealedTokens.new_key()
+    try:
+        SealedTokens.parse(text)
+    except TokenKeyError as error:
+        raise CliError(f"{keys}: {error}") from None
     return settings.model_copy(update={"order_token_keys": SecretStr(text)})
 
 
@@ -87,8 +91,15 @@ def opened_store(data_dir: Path) -> Generator[SqlStore]:
     except (SchemaError, TokenKeyError) as error:
         raise CliError(str(error)) from error
     except SQLAlchemyError as error:
-        raise CliError(f"the store does not answer: {type(error).__name__}") from error
+        raise CliError(store_trouble(error)) from error
     store.database.close()
+
+
+def store_trouble(error: SQLAlchemyError) -> str:
+    """One line about a store that does not answer; the address and password are not in it."""
+    cause = getattr(error, "orig", None)
+    lines = str(cause).splitlines() if cause else []
+    return f"the store does not answer: {lines[0] if lines else type(error).__name__}"
 
 
 @contextmanager
@@ -119,7 +130,7 @@ def find_running(data_dir: Path) -> Running | None:
     try:
         with (data_dir / _LOCK).open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except BlockingIOError:
         try:

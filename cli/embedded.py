@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
-from cli.data_dir import Running, announce, owned, prepare
+from cli.data_dir import Running, announce, owned, prepare, store_trouble
 from cli.errors import CliError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
@@ -30,6 +31,7 @@ from commerce.settings import GatewayKind, Settings
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40
 POLL_S = 0.1
+RESTART_PAUSE_S = 0.5
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 
@@ -133,7 +135,7 @@ class Embedded:
         )
         self._worker = _Child(
             "worker",
-            [sys.executable, "-m", "worker"],
+            [sys.executable, "-P", "-m", "worker"],
             {
                 **environment,
                 "TEMPORAL_ADDRESS": self.address,
@@ -164,9 +166,13 @@ class Embedded:
         for child in (self._server, self._worker):
             status = child.exit_status
             if status is not None:
+                time.sleep(RESTART_PAUSE_S)
                 child.start()
                 self._announce()
-                tell(f"the {child.name} ended with status {status}; started again as {child.pid}")
+                tell(
+                    f"the {child.name} ended with status {status} ({child.last_words()[:200]});"
+                    f" started again as {child.pid}"
+                )
 
     @contextmanager
     def watched(self, tell: Callable[[str], None]) -> Generator[None]:
@@ -216,7 +222,8 @@ class Embedded:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not ready():
             if child.exit_status is not None or time.monotonic() > deadline:
-                raise CliError(f"the {child.name} did not start: {child.last_words()}")
+                program = child.command[0]
+                raise CliError(f"the {child.name} ({program}) did not start: {child.last_words()}")
             time.sleep(POLL_S)
 
 
@@ -231,11 +238,17 @@ def embedded(
     """
     settings = prepare(data_dir)
     with owned(data_dir):
+        if temporal_port == ui_port:
+            raise CliError(f"port {ui_port} cannot serve both Temporal and its UI")
         for port in (temporal_port, ui_port):
             _require_free(port)
         database = Database(settings.store_url)
-        upgrade(database)
-        database.close()
+        try:
+            upgrade(database)
+        except SQLAlchemyError as error:
+            raise CliError(store_trouble(error)) from error
+        finally:
+            database.close()
         running = Embedded(data_dir, settings, temporal_port, ui_port)
         try:
             running.start(tell)

@@ -12,7 +12,9 @@ from commerce.domain.carts import Cart, ProductKind
 from commerce.domain.money import Money, MoneyError
 
 CATALOG_COLUMNS = ["sku", "name", "type", "price", "quantity"]
-MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024
+"""One file is one transaction, which on SQLite keeps checkouts waiting: some 30 s at this size."""
+
 _CARTS: TypeAdapter[list[Cart]] = TypeAdapter(list[Cart])
 
 

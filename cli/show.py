@@ -20,9 +20,10 @@ def print_cart(console: Console, cart: Cart, status: CartStatus, ui_url: str | N
     facts.add_row("shipping", cart.shipping_method or "-")
     facts.add_row("payment", cart.payment.method if cart.payment else "-")
     facts.add_row("workflow", checkout)
-    if ui_url:
-        facts.add_row("in the UI", f"{ui_url}/namespaces/default/workflows/{checkout}")
     console.print(facts)
+    if ui_url:
+        link = f"{ui_url}/namespaces/default/workflows/{checkout}"
+        console.print(f"in the UI: {link}", soft_wrap=True)
 
 
 def print_order(console: Console, order: Order) -> None:

@@ -1,4 +1,4 @@
-"""Place the order of a cart: the client of the README, with the cart id as an argument."""
+"""Place the order of a cart: the client of the README, with cart id and key as arguments."""
 
 import asyncio
 import sys
@@ -6,15 +6,15 @@ import sys
 from client import CheckoutClient, OrderPlaced, Pending, Refused
 
 
-async def main(cart_id: str) -> None:
+async def main(cart_id: str, idempotency_key: str | None = None) -> None:
     checkout = await CheckoutClient.connect()
-    match await checkout.place_order(cart_id):
+    match await checkout.place_order(cart_id, idempotency_key=idempotency_key):
         case OrderPlaced(order_number=number, token=token, total=total):
             print(f"order {number} over {total}, token {token}")  # noqa: T201
-        case Refused(code=code, message=message):
-            print(f"{code}: {message}")  # noqa: T201
+        case Refused(code=code, message=message, order_number=number):
+            print(f"{code}: {message}", f"(order {number})" if number else "")  # noqa: T201
         case Pending() as pending:
-            print(f"not known yet: ask again with key {pending.idempotency_key}")  # noqa: T201
+            print(f"not known yet: ask again: place_order.py {cart_id} {pending.idempotency_key}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import pytest
 import yaml
-from click import Command
 from click.testing import CliRunner
 from pydantic import BaseModel, ConfigDict
 from temporalio.api.enums.v1 import IndexedValueType
@@ -26,6 +25,8 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.envconfig import ClientConfig
 from temporalio.testing import WorkflowEnvironment
 
+import cli
+from cli.app import main as commands
 from commerce.contract import SEARCH_ATTRIBUTES
 from commerce.settings import Settings
 from worker import health_endpoint
@@ -214,9 +215,8 @@ def test_our_commands_exist() -> None:
             assert (ROOT / f"{arguments[1]}.py").is_file()
         else:
             module, _, function = PROJECT["project"]["scripts"][program].partition(":")
-            command = getattr(import_module(module), function)
-            assert isinstance(command, Command)
-            assert CliRunner().invoke(command, [*arguments, "--help"]).exit_code == 0, arguments
+            assert getattr(import_module(module), function) is cli.main
+            assert CliRunner().invoke(commands, [*arguments, "--help"]).exit_code == 0, arguments
 
 
 def test_our_variables_are_settings_and_have_valid_values(monkeypatch: pytest.MonkeyPatch) -> None:
