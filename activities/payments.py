@@ -48,12 +48,17 @@ class PaymentActivities:
 
     @activity.defn(name="capture_payment")
     def capture_payment(self, order: PlacedOrder) -> None:
-        """Take the money for the order, once.
+        """Take the money for the order, once: by the payment that it was created with.
+
+        Not by the request's, which may have joined the checkout of another request.
 
         Idempotent by the gateway's idempotency key ``<order number>/capture``, the same in every
         run. Not undone: the order exists.
         """
-        payment = self._gateway.look_up(order.checkout.request.payment_id)
+        payment_id = self._orders.payment_to_capture(order.order_number)
+        if payment_id is None:
+            return
+        payment = self._gateway.look_up(payment_id)
         if payment is None:
             raise LookupError("the gateway no longer knows the payment of this order")
         self._gateway.capture(payment, f"{order.order_number}/capture")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from pydantic import ValidationError
@@ -207,7 +207,9 @@ def store_list(data_dir: Path) -> None:
             table = Table(show_header=False, title=f"store {each.code}", title_justify="left")
             for name, value in each.model_dump(mode="json", exclude={"code"}).items():
                 empty = "all" if name == "allowed_countries" else "none"
-                shown = ", ".join(value) if isinstance(value, list) else str(value)
+                shown = (
+                    ", ".join(cast("list[str]", value)) if name in _LIST_SETTINGS else str(value)
+                )
                 table.add_row(name, shown or empty)
             console.print(table)
 

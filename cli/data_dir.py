@@ -61,7 +61,7 @@ def prepare(data_dir: Path) -> Settings:
         data_dir.mkdir(parents=True, exist_ok=True)
         settings = load_settings(data_dir)
         keys = data_dir / _KEYS
-        if not keys.exists() and "CHECKOUT_ORDER_TOKEN_KEYS" not in os.environ:
+        if not keys.exists() and not os.environ.get("CHECKOUT_ORDER_TOKEN_KEYS"):
             descriptor = os.open(keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(settings.order_token_keys.get_secret_value())

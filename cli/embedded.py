@@ -123,7 +123,11 @@ class Embedded:
         self.address = f"{LOOPBACK}:{temporal_port}"
         self.ui_url = f"http://{LOOPBACK}:{ui_port}"
         self._health_port = _free_port()
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("TEMPORAL_")
+        }
         self._server = _Child(
             "Temporal server",
             [
@@ -139,6 +143,7 @@ class Embedded:
             {
                 **environment,
                 "TEMPORAL_ADDRESS": self.address,
+                "TEMPORAL_CONFIG_FILE": os.devnull,
                 "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
                 "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
                 "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,

@@ -50,6 +50,7 @@ EXIT_PAUSE_S = 0.05
 it with a fatal error then (temporalio/sdk-python#300; seen in up to 15 of 40 short scripts)."""
 
 JOIN_WAIT_S = 1.0
+OUTCOME_TIMEOUT = timedelta(seconds=10)
 RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _HOPELESS = {
     RPCStatusCode.INVALID_ARGUMENT,
@@ -58,6 +59,9 @@ _HOPELESS = {
     RPCStatusCode.UNIMPLEMENTED,
 }
 atexit.register(time.sleep, EXIT_PAUSE_S)
+_RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
+"""The server's word for a run that ended, by an operator's terminate, before it answered."""
+
 _CART_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _PAYMENT_ID = re.compile(r"[ -~]{0,255}")
 
@@ -88,13 +92,14 @@ class CheckoutClient:
         Raises:
             CheckoutUnavailableError: The server cannot be reached.
         """
-        config = ClientConfig.load_client_connect_config()
-        config.setdefault("target_host", "localhost:7233")
+        address = "localhost:7233"
         try:
+            config = ClientConfig.load_client_connect_config()
+            address = config.setdefault("target_host", address)
             client = await Client.connect(**config, data_converter=pydantic_data_converter)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise CheckoutUnavailableError(
-                f"cannot reach Temporal at {config.get('target_host')}: {error}"
+                f"cannot reach Temporal at {address}: {error}"
             ) from error
         return cls(client, task_queue)
 
@@ -166,18 +171,24 @@ class CheckoutClient:
     async def outcome(self, cart_id: str) -> OrderPlaced | Refused | None:
         """The outcome of the cart's latest checkout, without starting one.
 
+        After an order, a call under another key makes the latest outcome "not active".
+
         Returns:
             None while it is not known, and when Temporal keeps no checkout of this cart (any
             more); a repeat with the same idempotency key gets the order even then.
 
         Raises:
-            CheckoutUnavailableError: Temporal cannot be reached.
+            CheckoutUnavailableError: Temporal cannot be reached, or no worker answers in time.
         """
-        handle = self._temporal.get_workflow_handle(workflow_id(str(cart_id)))
+        if not isinstance(cart_id, str) or not _CART_ID.fullmatch(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return None
+        handle = self._temporal.get_workflow_handle(workflow_id(cart_id))
         try:
-            known = await handle.query(OUTCOME_QUERY, result_type=KnownOutcome)
+            known = await handle.query(
+                OUTCOME_QUERY, result_type=KnownOutcome, rpc_timeout=OUTCOME_TIMEOUT
+            )
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            if error.status is RPCStatusCode.NOT_FOUND and not _is_hopeless(error):
                 return None
             raise CheckoutUnavailableError(error.message) from error
         if known.outcome is None or isinstance(known.outcome, OrderPlaced):
@@ -196,8 +207,8 @@ class CheckoutClient:
         deadline: timedelta,
     ) -> Answered:
         """Check what can be checked here, then ask."""
-        if not isinstance(deadline, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidRequestError("deadline: a datetime.timedelta is wanted")
+        if not isinstance(deadline, timedelta) or deadline <= timedelta():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError("deadline: a datetime.timedelta above zero is wanted")
         reason = _refused_here(cart_id, payment_id)
         if reason:
             return Refused.of(refuse(reason), operation, cart_id or "")
@@ -205,7 +216,7 @@ class CheckoutClient:
             request = CheckoutRequest(
                 operation=operation,
                 cart_id=cart_id,
-                shopper=shopper or Shopper.guest(),
+                shopper=Shopper.guest() if shopper is None else shopper,
                 store_code=store,
                 payment_id=payment_id,
                 expected_total=expected_total,
@@ -244,7 +255,9 @@ class CheckoutClient:
             try:
                 return await self._update_with_start(request)
             except WorkflowUpdateFailedError as error:
-                if not _is_another_request(error):
+                if not isinstance(error.cause, ApplicationError):
+                    raise CheckoutUnavailableError(f"the checkout broke: {error}") from error
+                if error.cause.type not in (ANOTHER_REQUEST, _RUN_ENDED):
                     raise CheckoutUnavailableError(f"the checkout broke: {error.cause}") from error
                 await self._join(request)
             except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
@@ -283,8 +296,8 @@ class CheckoutClient:
         try:
             async with asyncio.timeout(JOIN_WAIT_S):
                 await handle.result()
-        except (TimeoutError, WorkflowFailureError):
-            return
+        except (TimeoutError, WorkflowFailureError, RPCError):
+            return  # whatever it was, asking again tells
 
 
 def _look_at(done: "asyncio.Future[Any]") -> None:
@@ -306,10 +319,6 @@ def _refused_here(cart_id: str, payment_id: str) -> RefusalReason | None:
 def _is_hopeless(error: RPCError) -> bool:
     no_namespace = error.status is RPCStatusCode.NOT_FOUND and "Namespace" in error.message
     return no_namespace or error.status in _HOPELESS
-
-
-def _is_another_request(error: WorkflowUpdateFailedError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.type == ANOTHER_REQUEST
 
 
 def _raise_if_cancelled() -> None:

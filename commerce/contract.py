@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from commerce.domain.carts import MAX_KEY_CHARS, CartId, Shopper
 from commerce.domain.errors import Operation, Refusal
-from commerce.domain.model import Model
+from commerce.domain.model import Message
 from commerce.domain.money import Money
 
 WORKFLOW_TYPE = "checkout"
@@ -41,7 +41,7 @@ def workflow_id(cart_id: str) -> str:
     return f"checkout-{base64.b32encode(digest).decode().lower()[:26]}"
 
 
-class CheckoutRequest(Model):
+class CheckoutRequest(Message):
     """One call for one cart.
 
     Attributes:
@@ -53,7 +53,7 @@ class CheckoutRequest(Model):
     """
 
     operation: Operation
-    cart_id: CartId
+    cart_id: CartId = Field(repr=False)
     shopper: Shopper
     store_code: Annotated[str, Field(max_length=32, pattern=r"^[0-9A-Za-z_-]*$")] = ""
     payment_id: PaymentId = ""
@@ -68,7 +68,7 @@ class CheckoutRequest(Model):
         return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
 
-class OrderPlaced(Model):
+class OrderPlaced(Message):
     """The cart became this order.
 
     Attributes:
@@ -77,28 +77,28 @@ class OrderPlaced(Model):
 
     kind: Literal["order"] = "order"
     order_number: str
-    token: str
+    token: str = Field(repr=False)
     total: Money
 
 
 Outcome = Annotated[OrderPlaced | Refusal, Field(discriminator="kind")]
 
 
-class Answer(Model):
+class Answer(Message):
     """An outcome, and the fingerprint of the request that it answers."""
 
     fingerprint: str
     outcome: Outcome
 
 
-class KnownOutcome(Model):
+class KnownOutcome(Message):
     """What a run answers when asked how it stands; no outcome while it is under way."""
 
     operation: Operation
     outcome: Outcome | None
 
 
-class Checkout(Model):
+class Checkout(Message):
     """One run of a checkout: what every step and every undo is called with.
 
     Attributes:
@@ -109,7 +109,7 @@ class Checkout(Model):
     request: CheckoutRequest
 
 
-class LockedCart(Model):
+class LockedCart(Message):
     """A cart that is locked for this checkout; amounts and counts only.
 
     Attributes:
@@ -127,35 +127,35 @@ class LockedCart(Model):
     total: Money
 
 
-class SnapshotRef(Model):
+class SnapshotRef(Message):
     """A step's view of the cart: the checkout and the snapshot it was frozen to."""
 
     checkout: Checkout
     digest: str
 
 
-class Undo(Model):
+class Undo(Message):
     """What an undo is called with: the run, and the refusal that its caller will get."""
 
     checkout: Checkout
     refusal: Refusal
 
 
-class OtherRequest(Model):
+class OtherRequest(Message):
     """Another request for the same cart, and the outcome that this run can give it."""
 
     request: CheckoutRequest
     outcome: Outcome
 
 
-class PlacedOrder(Model):
+class PlacedOrder(Message):
     """An order and its checkout: what the steps after the answer are called with."""
 
     checkout: Checkout
     order_number: str
 
 
-class Passed(Model):
+class Passed(Message):
     """A step that had nothing to object to."""
 
     kind: Literal["passed"] = "passed"
@@ -165,7 +165,7 @@ LockResult = Annotated[LockedCart | OrderPlaced | Refusal, Field(discriminator="
 StepResult = Annotated[Passed | Refusal, Field(discriminator="kind")]
 
 
-class OrderEvent(Model):
+class OrderEvent(Message):
     """An order to be announced; told at least once, under one event id."""
 
     event_id: str

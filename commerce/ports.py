@@ -79,6 +79,10 @@ class Orders(Protocol):
         """Whether an order was already paid with this payment."""
         ...
 
+    def payment_to_capture(self, order_number: str) -> str | None:
+        """The payment that the order was created with, while it has not been captured."""
+        ...
+
     def mark_captured(self, order_number: str) -> None:
         """Note that the money has been taken."""
         ...

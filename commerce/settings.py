@@ -54,4 +54,7 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         url = self.database_url.get_secret_value()
-        return url or f"sqlite:///{self.data_dir.absolute() / 'store.db'}"
+        if url:
+            return url
+        file = quote(str(self.data_dir.absolute() / "store.db"))
+        return f"sqlite:///file:{file}?uri=true"

@@ -86,7 +86,7 @@ class CheckoutWorkflow:
         if isinstance(outcome, OrderPlaced):
             await self._settle(outcome)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._failed_step:
+        if self._failed_step and isinstance(outcome, Refusal):
             raise ApplicationError(f"{self._failed_step} failed for good; all is undone")
         return outcome
 
@@ -137,12 +137,15 @@ class CheckoutWorkflow:
         return await CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
 
     async def _settle(self, placed: OrderPlaced) -> None:
-        """What follows the answer: it is retried for days, and never undone."""
+        """What follows the answer: it is retried until it works, and never undone."""
         order = PlacedOrder(checkout=self._checkout, order_number=placed.order_number)
+        announced = asyncio.create_task(
+            ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
+        )
         if self._request.operation is Operation.COMPLETE_ORDER:
             await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
-            self._tell(f"{placed.total} captured")
-        await ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
+            self._tell("payment captured")
+        await announced
         self._tell("order announced")
 
     # -- stopping, answering, telling ---------------------------------------------------------

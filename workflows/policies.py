@@ -28,6 +28,7 @@ _RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=100),
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=5),
+    maximum_attempts=18,  # a minute; the SDK never ends a retried local activity by its time limit
 )
 _PATIENT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -50,13 +51,12 @@ class Step(Generic[Arg, Result]):
 
     Attributes:
         start_to_close: One attempt.
-        schedule_to_close: All attempts; None is for as long as it takes.
+        retry: All attempts; without a maximum it is for as long as it takes.
     """
 
     activity: Callable[[Any, Arg], Result]
     local: bool
     start_to_close: timedelta
-    schedule_to_close: timedelta | None
     retry: RetryPolicy
 
     @property
@@ -80,7 +80,6 @@ class Step(Generic[Arg, Result]):
                 self.activity,
                 arg,
                 start_to_close_timeout=self.start_to_close,
-                schedule_to_close_timeout=self.schedule_to_close,
                 retry_policy=self.retry,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=summary,
@@ -90,15 +89,11 @@ class Step(Generic[Arg, Result]):
 
 
 def _step(activity: Callable[[Any, Arg], Result], local: bool) -> Step[Arg, Result]:
-    return Step(activity, local, timedelta(seconds=10), timedelta(minutes=2), _RETRY)
+    return Step(activity, local, timedelta(seconds=10), _RETRY)
 
 
-def _after_order(activity: Callable[[Any, Arg], Result]) -> Step[Arg, Result]:
-    return Step(activity, False, timedelta(seconds=10), timedelta(days=7), _PATIENT_RETRY)
-
-
-def _undo(activity: Callable[[Any, Arg], Result]) -> Step[Arg, Result]:
-    return Step(activity, False, timedelta(seconds=10), None, _PATIENT_RETRY)
+def _for_ever(activity: Callable[[Any, Arg], Result], local: bool = False) -> Step[Arg, Result]:
+    return Step(activity, local, timedelta(seconds=10), _PATIENT_RETRY)
 
 
 LOCK_CART = _step(CartActivities.lock_cart, local=True)
@@ -107,8 +102,8 @@ VALIDATE_ADDRESSES = _step(AddressActivities.validate_addresses, local=True)
 VERIFY_PAYMENT_METHOD = _step(PaymentActivities.verify_payment, local=True)
 VERIFY_PAYMENT = _step(PaymentActivities.verify_payment, local=False)
 CREATE_ORDER = _step(OrderActivities.create_order, local=True)
-STORE_ANSWER = _step(CartActivities.store_answer, local=True)
-CAPTURE_PAYMENT = _after_order(PaymentActivities.capture_payment)
-ANNOUNCE_ORDER = _after_order(OrderActivities.announce_order)
-RELEASE_STOCK = _undo(StockActivities.release_stock)
-UNLOCK_CART = _undo(CartActivities.unlock_cart)
+STORE_ANSWER = _for_ever(CartActivities.store_answer, local=True)
+CAPTURE_PAYMENT = _for_ever(PaymentActivities.capture_payment)
+ANNOUNCE_ORDER = _for_ever(OrderActivities.announce_order)
+RELEASE_STOCK = _for_ever(StockActivities.release_stock)
+UNLOCK_CART = _for_ever(CartActivities.unlock_cart)

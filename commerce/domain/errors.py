@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from commerce.domain.addresses import AddressProblem
-from commerce.domain.model import Model
+from commerce.domain.model import Message
 from commerce.domain.stock import Shortage
 
 QUOTED_ID_CHARS = 64
@@ -165,7 +165,7 @@ _PREFIX = {
 }
 
 
-class Refusal(Model):
+class Refusal(Message):
     """A business "no", as data: the message is made from the catalogue where it is shown.
 
     Attributes:
@@ -194,7 +194,8 @@ class Refusal(Model):
 
     def message(self, operation: Operation, cart_id: str) -> str:
         """The documented message under this operation."""
-        shown = cart_id if len(cart_id) <= QUOTED_ID_CHARS else f"{cart_id[:QUOTED_ID_CHARS]}…"
+        shown = "".join(char if char.isprintable() else "?" for char in cart_id[:QUOTED_ID_CHARS])
+        shown += "…" if len(cart_id) > QUOTED_ID_CHARS else ""
         text = self.rule.text.replace("{cart_id}", shown)
         for problem in self.problems:
             verb = "required" if problem.missing else "invalid"

@@ -10,3 +10,9 @@ class Model(BaseModel):
     """An immutable value; an unknown or mistyped field is a ``ValidationError``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Message(Model):
+    """A value that crosses Temporal; fields that a newer version added are passed over."""
+
+    model_config = ConfigDict(extra="ignore")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from commerce.domain.carts import SnapshotLine
-from commerce.domain.model import Model
+from commerce.domain.model import Message
 
 
 class HoldStatus(StrEnum):
@@ -17,7 +17,7 @@ class HoldStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class Shortage(Model):
+class Shortage(Message):
     """The first SKU, in SKU order, of which there is too little."""
 
     sku: str

@@ -20,7 +20,7 @@ from commerce.adapters.store.models import (
 )
 from commerce.domain.carts import CartStatus
 from commerce.domain.model import Model
-from commerce.domain.orders import ORDER_NUMBER_DIGITS
+from commerce.domain.orders import ORDER_NUMBER_DIGITS, OrderStatus
 from commerce.domain.stock import HoldStatus
 
 EXAMPLES = 5
@@ -84,6 +84,11 @@ class SqlAudit:
             "holds_open": count(held),
             "holds_overdue": count(held.where(HoldRow.expires_at <= self._database.now())),
             "holds_undone": count(undone),
+            "orders_uncaptured": count(
+                select(OrderRow.number).where(
+                    OrderRow.payment_id.is_not(None), OrderRow.status == OrderStatus.PENDING
+                )
+            ),
             "events_unannounced": count(
                 select(OutboxRow.event_id).where(OutboxRow.announced_at.is_(None))
             ),

@@ -158,6 +158,15 @@ class SqlOrders:
         used = select(OrderRow.number).where(OrderRow.payment_id == payment_id)
         return tx.scalars(used).one_or_none() is not None
 
+    def payment_to_capture(self, order_number: str) -> str | None:
+        """The payment that the order was created with, while it has not been captured."""
+        with self._database.transaction() as tx:
+            return tx.scalars(
+                select(OrderRow.payment_id).where(
+                    OrderRow.number == order_number, OrderRow.status == OrderStatus.PENDING
+                )
+            ).one_or_none()
+
     def mark_captured(self, order_number: str) -> None:
         """Note that the money has been taken."""
         with self._database.transaction() as tx:
