@@ -149,10 +149,25 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         asyncio.run(run(Settings()))
-    except (TokenKeyError, SchemaError, ValidationError, SQLAlchemyError, RuntimeError) as error:
-        print(f"worker: {str(error).splitlines()[0]}", file=sys.stderr)  # noqa: T201
-        return 2
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        return _complain(f"CHECKOUT_{name}: {first['msg']}")
+    except (
+        TokenKeyError,
+        SchemaError,
+        SQLAlchemyError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        return _complain(str(error))
     return 0
+
+
+def _complain(why: str) -> int:
+    print(f"worker: {why.splitlines()[0]}", file=sys.stderr)  # noqa: T201
+    return 2
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, TypeVar, cast
 
 import click
+from alembic.util import CommandError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -57,7 +58,28 @@ def port_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--temporal-port", type=port, default=7233, show_default=True)(ui(command))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands whose expected failures are one line and exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            CliError: The store, Temporal or the file system did not do what it should.
+        """
+        try:
+            return super().invoke(ctx)
+        except SQLAlchemyError as error:
+            raise CliError(store_trouble(error)) from error
+        except (CommandError, OSError) as error:
+            raise CliError(str(error)) from error
+        except RuntimeError as error:
+            if isinstance(error, click.exceptions.Exit | click.Abort):
+                raise
+            raise CliError(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="durable-checkout")
 def main() -> None:
     """A durable checkout: a cart becomes exactly one order, or a documented error."""

@@ -43,7 +43,7 @@ def load_settings(data_dir: Path) -> Settings:
     if settings.order_token_keys.get_secret_value():
         return settings
     keys = data_dir / _KEYS
-    text = keys.read_text().strip() if keys.exists() else SealedTokens.new_key()
+    text = keys.read_text(errors="replace").strip() if keys.exists() else SealedTokens.new_key()
     try:
         SealedTokens.parse(text)
     except TokenKeyError as error:

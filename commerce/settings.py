@@ -56,5 +56,4 @@ class Settings(BaseSettings):
         url = self.database_url.get_secret_value()
         if url:
             return url
-        file = quote(str(self.data_dir.absolute() / "store.db"))
-        return f"sqlite:///file:{file}?uri=true"
+        return f"sqlite:///{self.data_dir.absolute() / 'store.db'}"

@@ -131,8 +131,9 @@ async def test_a_checkout_that_is_terminated_is_started_again_by_its_caller(worl
     async def terminate() -> None:
         await world.handle(cart_id).terminate("the test's operator")
 
-    world.faults.on("validate_addresses", terminate)
-    answer = await world.client.place_order(cart_id, deadline=DEADLINE)
+    world.pay(cart_id, "15.00")
+    world.faults.on("verify_payment", terminate)
+    answer = await world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE)
     assert isinstance(answer, OrderPlaced)
     await world.handle(cart_id).result()
     world.assert_clean(orders=1)

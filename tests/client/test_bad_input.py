@@ -1,5 +1,6 @@
 """Is bad input a clear error or a documented refusal, with nothing written and nothing held?"""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,10 @@ from workflows.payloads import INVALID_INPUT
         {"idempotency_key": "with space"},
         {"idempotency_key": "na\u00efve"},
         {"idempotency_key": 7},
+        {"shopper": ""},
+        {"shopper": False},
+        {"deadline": 5},
+        {"deadline": timedelta()},
         {"expected_total": 15.0},
         {"expected_total": {"amount_minor": 10**16, "currency": "USD"}},
         {"expected_total": {"amount_minor": -1, "currency": "USD"}},

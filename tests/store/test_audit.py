@@ -186,6 +186,7 @@ def test_everything_is_counted(shop: Shop) -> None:
         "holds_open": 1,
         "holds_overdue": 0,
         "holds_undone": 1,
+        "orders_uncaptured": 0,
         "events_unannounced": 3,
         "units_stocked": 15,
         "units_on_hand": 11,

@@ -2,8 +2,8 @@
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy.exc import IntegrityError
 
+from commerce.adapters.store.database import StoreRuleError
 from commerce.adapters.store.stores import StoreSettingsError
 from commerce.domain.payments import Payment, PaymentMethod, PaymentStatus
 from commerce.domain.shipping import ShippingMethod
@@ -105,7 +105,7 @@ def test_payments_are_found_as_they_were_made(shop: Shop) -> None:
 def test_one_payment_made_twice_keeps_both_from_being_made(shop: Shop) -> None:
     shop.store.sandbox_payments.put(payment("PAY-1"))
     before = shop.rows()
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreRuleError):
         shop.store.sandbox_payments.put(payment("PAY-2"), payment("PAY-1"))
     assert shop.rows() == before
 

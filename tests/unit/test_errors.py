@@ -296,7 +296,7 @@ def test_a_refusal_survives_json(reason: RefusalReason) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{"reason": "NO_SUCH_REASON"}, {"reason": "ABORTED", "text": "x"}, {"kind": "refusal"}]
+    "data", [{"reason": "NO_SUCH_REASON"}, {"reason": ""}, {"kind": "refusal"}]
 )
 def test_what_is_no_refusal_is_not_read_as_one(data: dict[str, str]) -> None:
     with pytest.raises(ValidationError):

@@ -1,6 +1,7 @@
 """Whatever step fails, before its effect or after: one order, or none and all undone?"""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from commerce.domain.payments import PaymentStatus
 from tests.builders import cart, product
 from tests.faults import Mode
 from tests.world import DEADLINE, World
+from workflows import policies
 
 BEFORE_ORDER = ("lock_cart", "hold_stock", "validate_addresses", "verify_payment", "create_order")
 AFTER_ORDER = ("capture_payment", "announce_order")
@@ -75,6 +77,8 @@ async def test_a_step_that_fails_for_good_is_undone_and_red(
     answer = await order(world, cart_id, Operation.PLACE_ORDER)
     if (step, mode) == ("create_order", Mode.AFTER):
         assert isinstance(answer, OrderPlaced)
+        await world.handle(cart_id).result()
+        assert await world.status(cart_id) is WorkflowExecutionStatus.COMPLETED
         world.assert_clean(orders=1)
         return
     assert isinstance(answer, Refused)
@@ -87,6 +91,29 @@ async def test_a_step_that_fails_for_good_is_undone_and_red(
     again = await world.client.place_order(cart_id, deadline=DEADLINE)
     assert isinstance(again, OrderPlaced)
     world.assert_clean(orders=1)
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_a_step_is_not_tried_for_ever_before_there_is_an_order(
+    world: World, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = policies.VALIDATE_ADDRESSES
+    thrice = replace(step, retry=replace(step.retry, maximum_attempts=3))
+    monkeypatch.setattr(policies, "VALIDATE_ADDRESSES", thrice)
+    cart_id = ready(world)
+    world.faults.fail(step.name, mode, times=1_000)
+    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.SERVER_ERROR
+    assert world.faults.tried[step.name] == 3
+    world.assert_clean(orders=0)
+
+
+def test_only_the_steps_before_the_order_have_a_last_attempt() -> None:
+    table: list[Any] = [each for each in vars(policies).values() if type(each) is policies.Step]
+    limited = {step.name for step in table if step.retry.maximum_attempts > 0}
+    assert limited == set(BEFORE_ORDER)
+    assert len(table) > len(limited)
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -38,6 +38,44 @@ async def test_both_operations_at_once_become_one_order(world: World) -> None:
         answer.order_number for answer in answers if isinstance(answer, OrderPlaced | Refused)
     }
     assert numbers == {"000000001"}
+    await world.handle(cart_id).result()
+    order = world.store.orders.find(cart_id=cart_id)
+    payment = world.store.sandbox_payments.find("PAY1")
+    assert order is not None
+    assert payment is not None
+    assert (payment.status == "captured") is (order.payment_id == "PAY1")
+    world.assert_clean(orders=1)
+
+
+async def test_who_joins_with_another_payment_does_not_have_it_captured(world: World) -> None:
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id))
+    world.pay(cart_id, "15.00")
+    world.pay("another-cart", "999.00", id="FOREIGN")
+    verifying, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        verifying.set()
+        await goes_on.wait()
+
+    world.faults.on("verify_payment", wait)
+    own = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
+    await verifying.wait()
+    foreign = asyncio.create_task(
+        world.client.complete_order(cart_id, "FOREIGN", deadline=DEADLINE)
+    )
+    await asyncio.wait([foreign], timeout=0.5)
+    goes_on.set()
+    placed = await own
+    assert isinstance(placed, OrderPlaced)
+    assert await foreign == placed
+    await world.handle(cart_id).result()
+    statuses = {
+        payment_id: payment.status
+        for payment_id in ("PAY1", "FOREIGN")
+        if (payment := world.store.sandbox_payments.find(payment_id))
+    }
+    assert statuses == {"PAY1": "captured", "FOREIGN": "approved"}
     world.assert_clean(orders=1)
 
 

@@ -54,8 +54,9 @@ class SqlCatalog:
     def put(self, products: Iterable[Product]) -> int:
         """Create or replace products, all or none; how many there were.
 
-        Where less is left than running checkouts hold, the newest of those holds end: there is no
-        such stock. Their checkouts take it again if they can, or are refused as out of stock.
+        Where less is left than running checkouts hold, the newest of those holds end and the stock
+        is lowered at once, whatever becomes of the rest: there is no such stock. Their
+        checkouts take it again if they can, or are refused as out of stock.
 
         Raises:
             CatalogError: A SKU is given twice, or holds kept coming back.

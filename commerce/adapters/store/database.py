@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 BUSY_TIMEOUT_S = 10
@@ -16,6 +17,10 @@ BUSY_TIMEOUT_S = 10
 def utc_now() -> datetime:
     """The wall clock; the only place of the store that reads it."""
     return datetime.now(UTC)
+
+
+class StoreRuleError(SQLAlchemyError):
+    """A constraint that was broken, by name: the database's own text would show the row."""
 
 
 class Database:
@@ -42,12 +47,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
-        """One transaction: committed at the end, rolled back on any exception."""
-        with (
-            Session(self.engine, expire_on_commit=False, autoflush=False) as session,
-            session.begin(),
-        ):
-            yield session
+        """One transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            StoreRuleError: The data breaks a rule of the schema.
+        """
+        try:
+            with (
+                Session(self.engine, expire_on_commit=False, autoflush=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except (IntegrityError, DataError) as error:
+            raise StoreRuleError(_rule(error)) from None
 
     @contextmanager
     def reading(self) -> Generator[Session]:
@@ -66,9 +78,17 @@ class Database:
         self.engine.dispose()
 
 
+def _rule(error: IntegrityError | DataError) -> str:
+    diagnosis = getattr(error.orig, "diag", None)
+    if diagnosis is None:  # SQLite's texts name columns, never values
+        return str(error.orig)
+    return f"{type(error).__name__} {diagnosis.sqlstate} {diagnosis.constraint_name or ''}".strip()
+
+
 def _sqlite(url: str) -> Engine:
+    file = url.removeprefix("sqlite:///")  # whole: a path may have a question mark
     engine = create_engine(
-        url,
+        URL.create("sqlite", database=file),
         pool_size=1,
         max_overflow=0,
         pool_timeout=60,
@@ -105,6 +125,8 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
         connect_args={
             "connect_timeout": BUSY_TIMEOUT_S,
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 2 * BUSY_TIMEOUT_S * 1000,
             "options": f"-c lock_timeout={BUSY_TIMEOUT_S}s -c timezone=UTC"
             " -c idle_in_transaction_session_timeout=60s",
         },
