@@ -14,6 +14,7 @@ import click
 from alembic.util import CommandError
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -169,8 +170,13 @@ def catalog_import(data_dir: Path, file: Path, currency: str | None) -> None:
             currency = stores[DEFAULT_STORE].currency
         with console.status(f"reading {file}"):
             products = read_catalog(file, _currency(currency))
-        with console.status(f"setting {len(products)} products"):
-            count = _or_cli_error(lambda: store.catalog.put(products))
+        with Progress(console=console, transient=True) as progress:
+            bar = progress.add_task("setting products", total=len(products))
+
+            def done(count: int) -> None:
+                progress.update(bar, completed=count)
+
+            count = _or_cli_error(lambda: store.catalog.put(products, done))
     console.print(f"{count} products set")
 
 

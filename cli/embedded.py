@@ -174,10 +174,9 @@ class Embedded:
                 time.sleep(RESTART_PAUSE_S)
                 child.start()
                 self._announce()
-                tell(
-                    f"the {child.name} ended with status {status} ({child.last_words()[:200]});"
-                    f" started again as {child.pid}"
-                )
+                why = f" ({child.last_words()[:200]})" if status > 0 else ""  # below 0: a signal
+                ended = f"the {child.name} ended with status {status}{why}"
+                tell(f"{ended}; started again as {child.pid}")
 
     @contextmanager
     def watched(self, tell: Callable[[str], None]) -> Generator[None]:

@@ -11,11 +11,12 @@ INTRODUCTION = """\
 
 Generated from `commerce/domain/errors.py` by `make docs`; edit it there.
 
-Every refusal below is a value: nothing is held, nothing is charged, and the cart can be ordered
-again once the cause is gone. The first that applies wins, from top to bottom, but for a billing
+Every refusal below is a value: nothing is held, nothing is charged, and a cart that is not an
+order already can be ordered again once the cause is gone. The first that applies wins, from top to bottom, but for a billing
 country that is not allowed, which is found with the billing address.
 
-*Retryable* means that the same request may succeed later though the shopper changes nothing.
+*Retryable* means that the same request may succeed later, under a new idempotency key, though the
+shopper changes nothing.
 """
 
 

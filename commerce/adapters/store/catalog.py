@@ -1,6 +1,6 @@
 """Products, prices and stock levels, set from outside while checkouts run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -51,12 +51,16 @@ class SqlCatalog:
         self._database = database
         self._stock = stock
 
-    def put(self, products: Iterable[Product]) -> int:
+    def put(self, products: Iterable[Product], done: Callable[[int], None] = lambda _: None) -> int:
         """Create or replace products, all or none; how many there were.
 
         Where less is left than running checkouts hold, the newest of those holds end and the stock
         is lowered at once, whatever becomes of the rest: there is no such stock. Their
         checkouts take it again if they can, or are refused as out of stock.
+
+        Args:
+            products: Each SKU once.
+            done: Told how many are set, as it goes on.
 
         Raises:
             CatalogError: A SKU is given twice, or holds kept coming back.
@@ -71,6 +75,7 @@ class SqlCatalog:
             try:
                 with self._database.transaction() as tx:
                     for start in range(0, len(ordered), BATCH):
+                        done(start)
                         self._put(tx, ordered[start : start + BATCH])
                 return len(ordered)
             except _LessThanHeldError as error:
