@@ -12,8 +12,8 @@ INTRODUCTION = """\
 Generated from `commerce/domain/errors.py` by `make docs`; edit it there.
 
 Every refusal below is a value: nothing is held, nothing is charged, and a cart that is not an
-order already can be ordered again once the cause is gone. The first that applies wins, from top to bottom, but for a billing
-country that is not allowed, which is found with the billing address.
+order already can be ordered again once the cause is gone. The first that applies wins, from top
+to bottom, but for a billing country that is not allowed, which is found with the billing address.
 
 *Retryable* means that the same request may succeed later, under a new idempotency key, though the
 shopper changes nothing.
