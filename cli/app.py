@@ -95,7 +95,8 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
+        signal.signal(number, stop)
     try:
         with embedded(data_dir, temporal_port, ui_port, _tell) as running:
             console.print(f"Temporal UI   {running.ui_url}")
