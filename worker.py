@@ -32,6 +32,7 @@ from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import TokenKeyError
+from commerce.domain.model import first_problem
 from commerce.settings import GatewayKind, Settings
 from workflows.checkout import CheckoutWorkflow
 from workflows.payloads import checkout_data_converter
@@ -150,9 +151,7 @@ def main() -> int:
     try:
         asyncio.run(run(Settings()))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        return _complain(f"CHECKOUT_{name}: {first['msg']}")
+        return _complain(f"setting {first_problem(error)}")
     except (
         TokenKeyError,
         SchemaError,

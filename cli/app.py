@@ -18,11 +18,11 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.data_dir import find_running, load_settings, opened_store, prepare, store_trouble
+from cli.data_dir import find_running, load_settings, opened_store, prepare
 from cli.demo import run_demo
 from cli.embedded import embedded
 from cli.errors import CliError
-from cli.files import first_problem, read_carts, read_catalog
+from cli.files import read_carts, read_catalog
 from cli.show import print_cart, print_order
 from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.carts import CartEditError
@@ -30,6 +30,7 @@ from commerce.adapters.store.catalog import CatalogError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.stores import StoreSettingsError
+from commerce.domain.model import first_problem
 from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import Payment, PaymentStatus
 from commerce.domain.stores import DEFAULT_STORE, Store
@@ -71,7 +72,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
-            raise CliError(store_trouble(error)) from error
+            raise CliError(_store_trouble(error)) from error
         except (CommandError, OSError) as error:
             raise CliError(str(error)) from error
         except RuntimeError as error:
@@ -145,7 +146,7 @@ def migrate(data_dir: Path) -> None:
     if not settings.database_url.get_secret_value():
         settings = prepare(data_dir)
     database = Database(settings.store_url)
-    _or_cli_error(lambda: upgrade(database))
+    upgrade(database)
     database.close()
     console.print("the store has the newest schema")
 
@@ -157,7 +158,7 @@ def catalog() -> None:
 
 @catalog.command("import")
 @data_dir_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--currency", help="Of the prices; the default store's if not given.")
 def catalog_import(data_dir: Path, file: Path, currency: str | None) -> None:
     """Set products, prices and stock from a CSV FILE: sku,name,type,price,quantity.
@@ -188,7 +189,7 @@ def cart() -> None:
 
 @cart.command("import")
 @data_dir_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 def cart_import(data_dir: Path, file: Path) -> None:
     """Create or replace carts from a JSON FILE: one cart, or a list of them."""
     carts = read_carts(file)
@@ -348,5 +349,10 @@ def _or_cli_error(call: Callable[[], Result]) -> Result:
         raise CliError(first_problem(error)) from None
     except (CartEditError, CatalogError, MoneyError, StoreSettingsError) as error:
         raise CliError(str(error)) from None
-    except SQLAlchemyError as error:
-        raise CliError(store_trouble(error)) from error
+
+
+def _store_trouble(error: SQLAlchemyError) -> str:
+    """One line about a store that does not answer; the address and password are not in it."""
+    cause = getattr(error, "orig", None)
+    lines = str(cause).splitlines() if cause else []
+    return f"the store does not answer: {lines[0] if lines else type(error).__name__}"

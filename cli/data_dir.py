@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
 from cli.errors import CliError
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
+from commerce.domain.model import first_problem
 from commerce.settings import Settings
 
 _STATE, _LOCK, _KEYS = "dev.json", "dev.lock", "order-token.keys"
@@ -37,9 +37,7 @@ def load_settings(data_dir: Path) -> Settings:
     try:
         settings = Settings(data_dir=data_dir)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise CliError(f"CHECKOUT_{name.upper()}: {first['msg']}") from None
+        raise CliError(f"setting {first_problem(error)}") from None
     if settings.order_token_keys.get_secret_value():
         return settings
     keys = data_dir / _KEYS
@@ -75,7 +73,8 @@ def opened_store(data_dir: Path) -> Generator[SqlStore]:
     """The store of the data directory, or of ``CHECKOUT_DATABASE_URL``.
 
     Raises:
-        CliError: There is none, it cannot be reached, or it has another schema.
+        CliError: There is none, or it has another schema.
+        SQLAlchemyError: It cannot be reached.
     """
     settings = load_settings(data_dir)
     embedded = not settings.database_url.get_secret_value()
@@ -90,16 +89,7 @@ def opened_store(data_dir: Path) -> Generator[SqlStore]:
         yield store
     except (SchemaError, TokenKeyError) as error:
         raise CliError(str(error)) from error
-    except SQLAlchemyError as error:
-        raise CliError(store_trouble(error)) from error
     store.database.close()
-
-
-def store_trouble(error: SQLAlchemyError) -> str:
-    """One line about a store that does not answer; the address and password are not in it."""
-    cause = getattr(error, "orig", None)
-    lines = str(cause).splitlines() if cause else []
-    return f"the store does not answer: {lines[0] if lines else type(error).__name__}"
 
 
 @contextmanager

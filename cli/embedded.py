@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
-from cli.data_dir import Running, announce, owned, prepare, store_trouble
+from cli.data_dir import Running, announce, owned, prepare
 from cli.errors import CliError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
@@ -249,8 +248,6 @@ def embedded(
         database = Database(settings.store_url)
         try:
             upgrade(database)
-        except SQLAlchemyError as error:
-            raise CliError(store_trouble(error)) from error
         finally:
             database.close()
         running = Embedded(data_dir, settings, temporal_port, ui_port)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from cli.errors import CliError
 from commerce.adapters.store.catalog import Product
 from commerce.domain.carts import Cart, ProductKind
+from commerce.domain.model import first_problem
 from commerce.domain.money import Money, MoneyError
 
 CATALOG_COLUMNS = ["sku", "name", "type", "price", "quantity"]
@@ -80,13 +81,6 @@ def read_carts(path: Path) -> list[Cart]:
         return _CARTS.validate_json(text if text.startswith("[") else f"[{text}]")
     except ValidationError as error:
         raise CliError(f"{path}: {first_problem(error)}") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first of a model's problems, in one line, without the input."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def _text(path: Path) -> str:

@@ -39,6 +39,7 @@ from commerce.contract import (
 )
 from commerce.domain.carts import Shopper
 from commerce.domain.errors import Operation, RefusalReason, refuse
+from commerce.domain.model import first_problem
 from commerce.domain.money import Money
 
 DEFAULT_DEADLINE = timedelta(seconds=30)
@@ -224,9 +225,7 @@ class CheckoutClient:
                 idempotency_key=uuid.uuid4().hex if idempotency_key is None else idempotency_key,
             )
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidRequestError(f"{where}: {first['msg']}") from None
+            raise InvalidRequestError(first_problem(error)) from None
         return await self._ask(request, deadline)
 
     async def _ask(self, request: CheckoutRequest, deadline: timedelta) -> Answered:

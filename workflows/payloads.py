@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from commerce.contract import CheckoutRequest
+    from commerce.domain.model import first_problem
 
 INVALID_INPUT = "InvalidInput"
 
@@ -33,9 +34,7 @@ class CheckedPayloadConverter(PydanticPayloadConverter):
         try:
             values = super().from_payloads(payloads, type_hints)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise _invalid(f"{where}: {first['msg']}") from None
+            raise _invalid(first_problem(error)) from None
         if values == [None]:
             raise _invalid("nothing given")
         return values

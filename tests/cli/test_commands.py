@@ -104,6 +104,10 @@ def test_a_file_that_is_no_catalogue_is_a_clear_error(
     assert_one_line_error(run("catalog", "import", str(file)), complaint)
 
 
+def test_a_directory_is_no_catalogue(data_dir: Path, tmp_path: Path) -> None:
+    assert_one_line_error(run("catalog", "import", str(tmp_path)), "Is a directory")
+
+
 def test_stores_are_added_and_changed_at_once(data_dir: Path) -> None:
     settings = [
         "currency=EUR",
