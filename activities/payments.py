@@ -34,7 +34,10 @@ class PaymentActivities:
             refusal = payment_method_refusal(snapshot, due)
             if refusal:
                 return refusal
-        if request.expected_total not in (None, due):
+        if any(
+            total not in (None, due)
+            for total in (request.expected_total, snapshot.cart.shown_total)
+        ):
             return refuse(RefusalReason.TOTAL_CHANGED)
         if request.operation is Operation.COMPLETE_ORDER:
             return self._payment_refusal(request.payment_id, request.cart_id, due) or Passed()

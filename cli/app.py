@@ -25,11 +25,11 @@ from cli.errors import CliError
 from cli.files import read_carts, read_catalog
 from cli.show import print_cart, print_order
 from commerce.adapters.payments.sandbox import new_payment_id
-from commerce.adapters.store.carts import CartEditError
 from commerce.adapters.store.catalog import CatalogError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.stores import StoreSettingsError
+from commerce.domain.cart_errors import CartEditError
 from commerce.domain.model import first_problem
 from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import Payment, PaymentStatus
@@ -282,7 +282,7 @@ def show(data_dir: Path, cart_or_order: str) -> None:
     """Show a cart or an order."""
     running = find_running(data_dir)
     with opened_store(data_dir) as opened:
-        order = opened.orders.find(number=cart_or_order) or opened.orders.find(
+        order = opened.order_book.find(number=cart_or_order) or opened.order_book.find(
             cart_id=cart_or_order
         )
         found = opened.carts.find(order.cart_id if order else cart_or_order)

@@ -52,7 +52,7 @@ async def run_demo(
     sold = report.counts["units_sold"] - before["units_sold"]
     _print_results(console, results, undone)
     for attempt in attempts:
-        order = store.orders.find(cart_id=attempt.cart.id)
+        order = store.order_book.find(cart_id=attempt.cart.id)
         if (order.number if order else None) != results.answered.get(attempt.cart.id):
             results.surprises.append("the store has another order than was answered")
     for violation in report.violations:

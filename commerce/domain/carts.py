@@ -8,10 +8,12 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce.domain.addresses import Address
 from commerce.domain.model import PRINTABLE, Model
-from commerce.domain.money import Money
+from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import PaymentChoice
-from commerce.domain.shipping import ShippingMethod, shipping_amount
+from commerce.domain.shipping import ShippingMethod
 from commerce.domain.stores import Store
+from commerce.domain.taxes import TaxRate, rate_for
+from commerce.domain.totals import Totals, totals_of
 
 MAX_LINES = 500
 MAX_QUANTITY = 1_000_000
@@ -36,11 +38,15 @@ def _email(address: str) -> str:
 
 
 class CartStatus(StrEnum):
-    """``LOCKED`` while a checkout runs: edits are refused. ``CONVERTED`` once it is an order."""
+    """``LOCKED`` while a checkout runs: edits are refused. ``CONVERTED`` once it is an order.
+
+    ``MERGED`` once its lines went into another cart: nothing happens to it any more.
+    """
 
     ACTIVE = "active"
     LOCKED = "locked"
     CONVERTED = "converted"
+    MERGED = "merged"
 
 
 class ProductKind(StrEnum):
@@ -71,10 +77,15 @@ class Shopper(Model):
 
 
 class CartLine(Model):
-    """Units of one product."""
+    """Units of one product.
+
+    Attributes:
+        id: Number of the line, never used again in its cart; 0 until the store gives one.
+    """
 
     sku: Sku
     quantity: Quantity
+    id: Annotated[int, Field(ge=0)] = 0
 
 
 class Cart(Model):
@@ -84,6 +95,8 @@ class Cart(Model):
         customer_id: None for a guest's cart.
         email: Needed for a guest's order.
         shipping_method: Name of the method, checked at checkout.
+        shown_total: The grand total that the shopper was shown last, where that is known: an order
+            over another total is refused.
     """
 
     id: CartId
@@ -97,6 +110,7 @@ class Cart(Model):
     billing_address: Address | None = None
     shipping_method: Annotated[str, Field(max_length=64, pattern=PRINTABLE)] | None = None
     payment: PaymentChoice | None = None
+    shown_total: Money | None = None
 
 
 class SnapshotLine(Model):
@@ -114,12 +128,19 @@ class SnapshotLine(Model):
         return self.price.times(self.quantity)
 
 
-class Totals(Model):
-    """What the shopper pays; all in the store's currency."""
+class OfferedProduct(Model):
+    """A product as a store offers it now.
 
-    subtotal: Money
-    shipping: Money
-    grand_total: Money
+    Attributes:
+        price: None where it has no price in the store's currency: it is not for sale.
+        available: Units that nobody has bought or holds; None where stock is not managed.
+    """
+
+    sku: Sku
+    name: str
+    kind: ProductKind
+    price: Money | None
+    available: int | None
 
 
 class CartSnapshot(Model):
@@ -131,6 +152,7 @@ class CartSnapshot(Model):
     cart: Cart
     store: Store
     lines: tuple[SnapshotLine, ...]
+    tax_rate: TaxRate | None = None
 
     @property
     def is_virtual(self) -> bool:
@@ -140,24 +162,72 @@ class CartSnapshot(Model):
     @property
     def chosen_shipping(self) -> ShippingMethod | None:
         """The shipping method, when one is chosen that the store offers."""
-        name = self.cart.shipping_method
-        return next((m for m in self.store.shipping_methods if m.value == name), None)
+        return self.store.offered_shipping(self.cart.shipping_method)
 
     def totals(self) -> Totals:
-        """Subtotal, shipping and grand total; shipping is zero while no method is chosen.
+        """What is due; shipping is zero while no method is chosen.
 
         Raises:
             MoneyError: An amount is too large.
         """
-        subtotal = Money.zero(self.store.currency)
-        for line in self.lines:
-            subtotal = subtotal.plus(line.total)
-        shipping = Money.zero(self.store.currency)
-        if self.chosen_shipping and not self.is_virtual:
-            shipped = sum(x.quantity for x in self.lines if x.kind is ProductKind.SIMPLE)
-            shipping = shipping_amount(self.chosen_shipping, subtotal, shipped)
-        return Totals(subtotal=subtotal, shipping=shipping, grand_total=subtotal.plus(shipping))
+        return totals_of(
+            [line.total for line in self.lines],
+            sum(line.quantity for line in self.lines if line.kind is ProductKind.SIMPLE),
+            self.chosen_shipping,
+            self.tax_rate,
+            self.store.currency,
+        )
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: two equal snapshots, one digest."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class CartView(Model):
+    """A cart as it stands, with what is needed to show it, to price it and to change it.
+
+    Attributes:
+        products: By SKU: those in the cart, and those that were asked for.
+        tax_rates: The store's.
+    """
+
+    cart: Cart
+    status: CartStatus
+    store: Store
+    products: dict[str, OfferedProduct]
+    tax_rates: tuple[TaxRate, ...] = ()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Something is in the cart, and nothing of it is shipped."""
+        kinds = {self.products[line.sku].kind for line in self.cart.lines}
+        return kinds == {ProductKind.VIRTUAL}
+
+    @property
+    def tax_rate(self) -> TaxRate | None:
+        """The rate of where the goods go; of who pays, if nothing is shipped."""
+        cart = self.cart
+        address = cart.billing_address if self.is_virtual else cart.shipping_address
+        return rate_for(self.tax_rates, address)
+
+    def snapshot(self) -> CartSnapshot:
+        """What a checkout would be computed from; lines that are not for sale are left out."""
+        lines = tuple(
+            SnapshotLine(
+                sku=line.sku,
+                name=product.name,
+                kind=product.kind,
+                quantity=line.quantity,
+                price=product.price,
+            )
+            for line in self.cart.lines
+            if (product := self.products[line.sku]).price is not None
+        )
+        return CartSnapshot(cart=self.cart, store=self.store, lines=lines, tax_rate=self.tax_rate)
+
+    def total(self) -> Money | None:
+        """The grand total; None where it is too large to be one."""
+        try:
+            return self.snapshot().totals().grand_total
+        except MoneyError:
+            return None

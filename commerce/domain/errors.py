@@ -39,6 +39,9 @@ class Category(StrEnum):
 
     INPUT = "graphql-input"
     AUTHORIZATION = "graphql-authorization"
+    AUTHENTICATION = "graphql-authentication"
+    NO_SUCH_ENTITY = "graphql-no-such-entity"
+    ALREADY_EXISTS = "graphql-already-exists"
 
 
 class RefusalReason(StrEnum):
@@ -194,13 +197,17 @@ class Refusal(Message):
 
     def message(self, operation: Operation, cart_id: str) -> str:
         """The documented message under this operation."""
-        shown = "".join(char if char.isprintable() else "?" for char in cart_id[:QUOTED_ID_CHARS])
-        shown += "…" if len(cart_id) > QUOTED_ID_CHARS else ""
-        text = self.rule.text.replace("{cart_id}", shown)
+        text = self.rule.text.replace("{cart_id}", quoted(cart_id))
         for problem in self.problems:
             verb = "required" if problem.missing else "invalid"
             text += f' "{problem.field}" is {verb}. Enter and try again.'
         return (_PREFIX[operation] if self.rule.code is _UNABLE else "") + text
+
+
+def quoted(text: str) -> str:
+    """What a caller sent, fit for a message: short, and without control characters."""
+    shown = "".join(char if char.isprintable() else "?" for char in text[:QUOTED_ID_CHARS])
+    return shown + ("…" if len(text) > QUOTED_ID_CHARS else "")
 
 
 def refuse(reason: RefusalReason) -> Refusal:

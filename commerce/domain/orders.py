@@ -2,12 +2,17 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
 
 from commerce.domain.addresses import Address
-from commerce.domain.carts import SnapshotLine, Totals
+from commerce.domain.carts import SnapshotLine
 from commerce.domain.model import Model
+from commerce.domain.totals import Totals
 
 ORDER_NUMBER_DIGITS = 9
+MAX_PAGE_SIZE = 300
 
 
 class OrderStatus(StrEnum):
@@ -15,6 +20,11 @@ class OrderStatus(StrEnum):
 
     PENDING = "pending"
     PROCESSING = "processing"
+
+    @property
+    def label(self) -> str:
+        """What shoppers read: "Pending"."""
+        return self.value.capitalize()
 
 
 class Order(Model):
@@ -35,6 +45,39 @@ class Order(Model):
     payment_id: str | None
     totals: Totals
     created_at: datetime
+
+
+class OrderQuery(Model):
+    """Which orders of a customer, in which order; empty and None do not matter.
+
+    Attributes:
+        number_contains: A part of the number.
+        placed_from: The earliest time, inclusive; ``placed_to`` the latest.
+        total_from: The lowest grand total, in minor units; ``total_to`` the highest.
+        by_number: Sorted by number, else by the time they were placed.
+        page: From 1.
+    """
+
+    numbers: tuple[str, ...] = ()
+    number_contains: str = ""
+    statuses: tuple[OrderStatus, ...] | None = None
+    placed_from: AwareDatetime | None = None
+    placed_to: AwareDatetime | None = None
+    total_from_minor: int | None = None
+    total_to_minor: int | None = None
+    store_code: str = ""
+    by_number: bool = False
+    ascending: bool = False
+    page: Annotated[int, Field(ge=1)] = 1
+    page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = 20
+
+
+class OrderPage(Model):
+    """A page of orders, and how many there are in all."""
+
+    orders: tuple[Order, ...]
+    total_count: int
+    first_placed_at: datetime | None = None
 
 
 def order_number(prefix: str, value: int) -> str:

@@ -17,6 +17,19 @@ class PaymentMethod(StrEnum):
     PURCHASEORDER = "purchaseorder"
     FREE = "free"
 
+    @property
+    def label(self) -> str:
+        """What shoppers call it."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    PaymentMethod.CHECKMO: "Check / Money order",
+    PaymentMethod.BANKTRANSFER: "Bank Transfer Payment",
+    PaymentMethod.CASHONDELIVERY: "Cash On Delivery",
+    PaymentMethod.PURCHASEORDER: "Purchase Order",
+    PaymentMethod.FREE: "No Payment Information Required",
+}
 
 PAID_AT_GATEWAY = "gateway"
 """What an order says of its payment when the money came through the gateway."""

@@ -1,5 +1,6 @@
 """Shipping methods and what they cost."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from commerce.domain.money import Money
@@ -17,6 +18,27 @@ class ShippingMethod(StrEnum):
     FLATRATE = "flatrate"
     TABLERATE = "tablerate"
     FREESHIPPING = "freeshipping"
+
+    @property
+    def names(self) -> "ShippingNames":
+        """What shoppers and storefronts call it."""
+        return _NAMES[self]
+
+
+@dataclass(frozen=True)
+class ShippingNames:
+    """Adobe Commerce's names of a carrier and its method; the carrier's code is our value."""
+
+    method_code: str
+    carrier_title: str
+    method_title: str
+
+
+_NAMES = {
+    ShippingMethod.FLATRATE: ShippingNames("flatrate", "Flat Rate", "Fixed"),
+    ShippingMethod.TABLERATE: ShippingNames("bestway", "Best Way", "Table Rate"),
+    ShippingMethod.FREESHIPPING: ShippingNames("freeshipping", "Free Shipping", "Free"),
+}
 
 
 def shipping_amount(method: ShippingMethod, subtotal: Money, shipped_items: int) -> Money:

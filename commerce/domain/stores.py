@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from commerce.domain.addresses import MAX_STREET_LINES
 from commerce.domain.model import Model
 from commerce.domain.money import Currency
 from commerce.domain.payments import PaymentMethod
@@ -27,6 +28,7 @@ class Store(Model):
         allowed_countries: ISO 3166-1 alpha-2 codes; empty means every country.
         order_prefix: Put before the nine digits of an order number. Stores with the same prefix
             share one sequence, so that an order number is never given twice.
+        street_lines: How many lines the street of an address may have.
     """
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -36,6 +38,11 @@ class Store(Model):
     guest_checkout: bool = True
     payment_methods: tuple[PaymentMethod, ...] = (PaymentMethod.CHECKMO,)
     shipping_methods: tuple[ShippingMethod, ...] = (ShippingMethod.FLATRATE,)
+    street_lines: Annotated[int, Field(ge=1, le=MAX_STREET_LINES)] = 2
+
+    def offered_shipping(self, name: str | None) -> ShippingMethod | None:
+        """The shipping method of this name, when the store offers it."""
+        return next((each for each in self.shipping_methods if each.value == name), None)
 
     def ships_to(self, country_code: str) -> bool:
         """Whether an address in this country may be used."""

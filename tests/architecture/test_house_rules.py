@@ -14,7 +14,7 @@ from worker import build_activities
 from workflows import policies
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("activities", "cli", "client", "commerce", "workflows")
+PACKAGES = ("activities", "api", "cli", "client", "commerce", "workflows")
 DETERMINISTIC = ("workflows", "commerce/domain", "commerce/contract.py")
 CLOCKS_AND_CHANCE = re.compile(
     r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|sleep|monotonic|perf_counter)"

@@ -94,7 +94,7 @@ class Shop:
 
     def find(self, placed: OrderPlaced) -> Order:
         """The order that was answered."""
-        found = self.store.orders.find(placed.order_number)
+        found = self.store.order_book.find(placed.order_number)
         assert found is not None
         return found
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from commerce.adapters.store.carts import CartEditError
+from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import Cart, CartStatus
 from commerce.domain.errors import RefusalReason, refuse
 from commerce.ports import CartNotHeldError

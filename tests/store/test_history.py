@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from commerce.adapters.store.carts import CartEditError
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import CartSnapshot
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.ports import CartNotHeldError
@@ -184,6 +184,6 @@ def test_a_busy_history_is_clean_at_every_moment(shop: Shop, seed: int) -> None:
     assert history.orders, "a history in which nothing is ordered shows nothing"
     assert history.refused, "nor one in which nothing is refused"
     for cart_id, (number,) in history.orders.items():
-        order = shop.store.orders.find(number)
+        order = shop.store.order_book.find(number)
         assert order is not None
         assert order.cart_id == cart_id

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from commerce.adapters.store import holds
-from commerce.adapters.store.carts import CartEditError
 from commerce.adapters.store.stores import StoreSettingsError
 from commerce.contract import LockedCart, OrderPlaced
+from commerce.domain.cart_errors import CartEditError
 from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.stores import Store
 from commerce.ports import CartNotHeldError

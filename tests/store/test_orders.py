@@ -57,13 +57,13 @@ def test_an_order_holds_all_of_its_cart_and_what_it_costs(shop: Shop) -> None:
         ("pear", 1, usd("2.25")),
     ]
     assert shop.store.carts.find("cart") == (saved, CartStatus.CONVERTED)
-    assert shop.store.orders.find(cart_id="cart") == shop.find(placed)
+    assert shop.store.order_book.find(cart_id="cart") == shop.find(placed)
     assert shop.counts()["orders"] == 1
 
 
 def test_an_order_that_does_not_exist_is_not_found(shop: Shop) -> None:
-    assert shop.store.orders.find("000000001") is None
-    assert shop.store.orders.find(cart_id="cart") is None
+    assert shop.store.order_book.find("000000001") is None
+    assert shop.store.order_book.find(cart_id="cart") is None
 
 
 def test_the_token_opens_its_order_and_no_other(shop: Shop) -> None:

@@ -12,9 +12,9 @@ from functools import partial
 
 import pytest
 
-from commerce.adapters.store.carts import CartEditError
 from commerce.adapters.store.catalog import CatalogError
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import Cart, CartSnapshot
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.ports import CartNotHeldError

@@ -39,7 +39,7 @@ async def test_both_operations_at_once_become_one_order(world: World) -> None:
     }
     assert numbers == {"000000001"}
     await world.handle(cart_id).result()
-    order = world.store.orders.find(cart_id=cart_id)
+    order = world.store.order_book.find(cart_id=cart_id)
     payment = world.store.sandbox_payments.find("PAY1")
     assert order is not None
     assert payment is not None

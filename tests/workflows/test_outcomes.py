@@ -281,7 +281,7 @@ async def test_a_ready_cart_becomes_an_order(world: World, operation: Operation)
     assert answer.order_number == "000000001"
     assert answer.total == usd("45.00")
     await world.handle(world.id("cart")).result()
-    order = world.store.orders.find(number=answer.order_number)
+    order = world.store.order_book.find(number=answer.order_number)
     assert order is not None
     captured = operation is Operation.COMPLETE_ORDER
     assert order.status == ("processing" if captured else "pending")

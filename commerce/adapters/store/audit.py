@@ -137,6 +137,7 @@ def _rules() -> dict[str, Select[Any]]:
         select(
             OrderLineRow.order_number,
             func.sum(OrderLineRow.total_minor).label("minor"),
+            func.sum(OrderLineRow.tax_minor).label("tax_minor"),
         )
         .group_by(OrderLineRow.order_number)
         .subquery()
@@ -206,6 +207,12 @@ def _rules() -> dict[str, Select[Any]]:
         "an order's lines add up to its subtotal": select(OrderRow.number)
         .outerjoin(line_sums, line_sums.c.order_number == OrderRow.number)
         .where(OrderRow.subtotal_minor != func.coalesce(line_sums.c.minor, -1)),
+        "an order's taxes add up to its tax": select(OrderRow.number)
+        .outerjoin(line_sums, line_sums.c.order_number == OrderRow.number)
+        .where(
+            OrderRow.tax_minor
+            != func.coalesce(line_sums.c.tax_minor, -1) + OrderRow.shipping_tax_minor
+        ),
         "order numbers have no gaps": select(func.coalesce(OrderSequenceRow.prefix, given.c.prefix))
         .select_from(OrderSequenceRow)
         .join(given, given.c.prefix == OrderSequenceRow.prefix, full=True)

@@ -1,38 +1,30 @@
 """Carts: edited by shoppers, locked by checkouts."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
+from commerce.adapters.store.cart_rows import (
+    fill,
+    locked_row,
+    read_lines,
+    read_view,
+    to_cart,
+    write_lines,
+)
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
-from commerce.adapters.store.models import (
-    CartLineRow,
-    CartRow,
-    HoldRow,
-    OrderRow,
-    PriceRow,
-    ProductRow,
-    StoreRow,
-)
-from commerce.adapters.store.stores import to_store
+from commerce.adapters.store.models import CartRow, HoldRow, OrderRow, ProductRow, StoreRow
 from commerce.contract import Checkout, CheckoutRequest, LockedCart, Outcome
-from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus, SnapshotLine
+from commerce.domain.cart_errors import CartEditError, CartProblem
+from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.checks import cart_refusal
 from commerce.domain.errors import Refusal, RefusalReason, refuse
-from commerce.domain.money import Money, MoneyError
-from commerce.domain.payments import PaymentChoice
 from commerce.domain.stock import HoldStatus, Shortage
-from commerce.domain.stores import Store
 from commerce.ports import CartNotHeldError
-
-
-class CartEditError(ValueError):
-    """A cart that cannot be saved as asked; nothing was written."""
 
 
 class SqlCarts:
@@ -63,28 +55,22 @@ class SqlCarts:
             ended = {row.locked_by: row.id for row in rows.values() if row.locked_by is not None}
             self._stock.end(tx, ended)
             for cart in carts:
-                _fill(rows[cart.id], cart, now)
-            tx.flush()
-            tx.execute(delete(CartLineRow).where(CartLineRow.cart_id.in_(rows)))
-            lines = [
-                {"cart_id": cart.id, "line_no": n, "sku": line.sku, "quantity": line.quantity}
-                for cart in carts
-                for n, line in enumerate(cart.lines, start=1)
-            ]
-            if lines:
-                tx.execute(insert(CartLineRow), lines)
+                fill(rows[cart.id], cart, now)
+            new = [(line.model_copy(update={"id": 0}) for line in cart.lines) for cart in carts]
+            rewritten = zip((rows[cart.id] for cart in carts), map(tuple, new), strict=True)
+            write_lines(tx, rewritten)
 
     def find(self, cart_id: str) -> tuple[Cart, CartStatus] | None:
         """A cart as it stands."""
-        with self._database.transaction() as tx:
+        with self._database.reading() as tx:
             row = tx.get(CartRow, cart_id)
-            return None if row is None else (_to_cart(row, self._lines(tx, cart_id)), row.status)
+            return None if row is None else (to_cart(row, read_lines(tx, cart_id)), row.status)
 
     def _check_references(self, tx: Session, carts: Sequence[Cart]) -> None:
         codes = {cart.store_code for cart in carts}
         known_codes = set(tx.scalars(select(StoreRow.code).where(StoreRow.code.in_(codes))))
-        if unknown := sorted(codes - known_codes):
-            raise CartEditError(f"Requested store is not found: {unknown[0][:64]!r}")
+        for code in sorted(codes - known_codes):
+            raise CartEditError(CartProblem.STORE_OF_CART_NOT_FOUND, code)
         skus = sorted({line.sku for cart in carts for line in cart.lines})
         known: set[str] = set()
         for start in range(0, len(skus), 500):
@@ -92,7 +78,7 @@ class SqlCarts:
             known.update(tx.scalars(select(ProductRow.sku).where(ProductRow.sku.in_(chunk))))
         for sku in skus:
             if sku not in known:
-                raise CartEditError(f'Could not find a product with SKU "{sku}"')
+                raise CartEditError(CartProblem.PRODUCT_NOT_FOUND, sku)
 
     def _lock_for_edit(self, tx: Session, carts: Sequence[Cart]) -> dict[str, CartRow]:
         """The rows of all carts, made where missing and locked in the order of their ids."""
@@ -111,27 +97,14 @@ class SqlCarts:
                 )
                 .on_conflict_do_nothing()
             )
-            row = self._locked_row(tx, cart.id)
+            row = locked_row(tx, cart.id)
             assert row is not None
-            if row.status is CartStatus.CONVERTED:
-                raise CartEditError("The cart isn't active.")
+            if row.status in (CartStatus.CONVERTED, CartStatus.MERGED):
+                raise CartEditError(CartProblem.CART_NOT_ACTIVE)
             if row.lock_expires_at and row.lock_expires_at > now:
-                raise CartEditError("The cart is locked for processing. Please try again later.")
+                raise CartEditError(CartProblem.CART_LOCKED)
             rows[cart.id] = row
         return rows
-
-    def _locked_row(self, tx: Session, cart_id: str) -> CartRow | None:
-        return tx.scalars(
-            select(CartRow).where(CartRow.id == cart_id).with_for_update()
-        ).one_or_none()
-
-    def _lines(self, tx: Session, cart_id: str) -> tuple[CartLine, ...]:
-        rows = tx.execute(
-            select(CartLineRow.sku, CartLineRow.quantity)
-            .where(CartLineRow.cart_id == cart_id)
-            .order_by(CartLineRow.line_no)
-        )
-        return tuple(CartLine(sku=sku, quantity=quantity) for sku, quantity in rows)
 
     # -- checkouts --------------------------------------------------------------------------
 
@@ -163,7 +136,7 @@ class SqlCarts:
                 return answered
             if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
                 return _locked(row.snapshot, row.snapshot_digest)
-            result = self._snapshot_or_outcome(tx, row, to_store(store_row), request)
+            result = self._snapshot_or_outcome(tx, row, store_row, request)
             if not isinstance(result, CartSnapshot):
                 self._answers.store(tx, checkout, result)
                 return result
@@ -179,46 +152,23 @@ class SqlCarts:
             return _locked(result, digest)
 
     def _snapshot_or_outcome(
-        self, tx: Session, row: CartRow, store: Store, request: CheckoutRequest
+        self, tx: Session, row: CartRow, store_row: StoreRow, request: CheckoutRequest
     ) -> CartSnapshot | Outcome:
         if row.status is CartStatus.CONVERTED:
             return self._already_ordered(tx, row, request)
-        lines = tx.execute(
-            select(CartLineRow.quantity, ProductRow, PriceRow.amount_minor)
-            .join(ProductRow, ProductRow.sku == CartLineRow.sku)
-            .outerjoin(
-                PriceRow,
-                (PriceRow.sku == CartLineRow.sku) & (PriceRow.currency == store.currency),
-            )
-            .where(CartLineRow.cart_id == row.id)
-            .order_by(CartLineRow.line_no)
-        ).all()
-        cart_lines = tuple(CartLine(sku=product.sku, quantity=n) for n, product, _ in lines)
-        cart = _to_cart(row, cart_lines)
-        refusal = cart_refusal(cart, store, request.shopper, request.store_code)
+        if row.status is CartStatus.MERGED:
+            return refuse(RefusalReason.CART_NOT_ACTIVE)
+        view = read_view(tx, row, store_row, self._database.now())
+        refusal = cart_refusal(view.cart, view.store, request.shopper, request.store_code)
         if refusal:
             return refusal
-        frozen: list[SnapshotLine] = []
-        for quantity, product, price in lines:
-            amount_minor = cast("int | None", price)  # an outer join: there may be none
-            if amount_minor is None:
-                short = Shortage(sku=product.sku, wanted=quantity, available=0)
+        for line in view.cart.lines:
+            if view.products[line.sku].price is None:
+                short = Shortage(sku=line.sku, wanted=line.quantity, available=0)
                 return Refusal(reason=RefusalReason.PRODUCT_UNAVAILABLE, shortage=short)
-            frozen.append(
-                SnapshotLine(
-                    sku=product.sku,
-                    name=product.name,
-                    kind=product.kind,
-                    quantity=quantity,
-                    price=Money(amount_minor=amount_minor, currency=store.currency),
-                )
-            )
-        snapshot = CartSnapshot(cart=cart, store=store, lines=tuple(frozen))
-        try:
-            snapshot.totals()
-        except MoneyError:
+        if view.total() is None:
             return refuse(RefusalReason.TOTAL_TOO_LARGE)
-        return snapshot
+        return view.snapshot()
 
     def _already_ordered(self, tx: Session, row: CartRow, request: CheckoutRequest) -> Outcome:
         """The order for who asked before it existed, else "not active", naming it to its owner."""
@@ -255,7 +205,7 @@ class SqlCarts:
         """
         request = checkout.request
         with self._database.transaction() as tx:
-            row = self._locked_row(tx, request.cart_id)
+            row = locked_row(tx, request.cart_id)
             if row is None:
                 return refusal
             self._stock.end(tx, {checkout.id: row.id})
@@ -271,26 +221,12 @@ class SqlCarts:
         "Not active" is decided anew for each request: who asked before the order existed gets it.
         """
         with self._database.transaction() as tx:
-            row = self._locked_row(tx, request.cart_id)
+            row = locked_row(tx, request.cart_id)
             if row is None:
                 return outcome
             if row.status is CartStatus.CONVERTED and isinstance(outcome, Refusal):
                 outcome = self._already_ordered(tx, row, request)
             return self._answers.store_unless_claimed(tx, request, outcome, row.locked_by)
-
-
-def _fill(row: CartRow, cart: Cart, now: datetime) -> None:
-    row.store_code = cart.store_code
-    row.customer_id = cart.customer_id
-    row.email = cart.email
-    row.shipping_address = cart.shipping_address
-    row.billing_address = cart.billing_address
-    row.shipping_method = cart.shipping_method
-    row.payment_method = cart.payment.method if cart.payment else None
-    row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
-    row.status = CartStatus.ACTIVE
-    row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
-    row.updated_at = now
 
 
 def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
@@ -300,23 +236,4 @@ def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
         items=sum(line.quantity for line in snapshot.lines),
         lines=len(snapshot.lines),
         total=snapshot.totals().grand_total,
-    )
-
-
-def _to_cart(row: CartRow, lines: tuple[CartLine, ...]) -> Cart:
-    payment = None
-    if row.payment_method is not None:
-        payment = PaymentChoice(
-            method=row.payment_method, purchase_order_number=row.purchase_order_number
-        )
-    return Cart(
-        id=row.id,
-        store_code=row.store_code,
-        customer_id=row.customer_id,
-        email=row.email,
-        lines=lines,
-        shipping_address=row.shipping_address,
-        billing_address=row.billing_address,
-        shipping_method=row.shipping_method,
-        payment=payment,
     )

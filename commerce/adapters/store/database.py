@@ -13,6 +13,9 @@ from sqlalchemy.orm import DeclarativeBase, Session
 BUSY_TIMEOUT_S = 10
 """How long a statement waits for another's lock before it fails and its activity is retried."""
 
+READERS = 8
+"""Connections that read from SQLite at a time."""
+
 
 def utc_now() -> datetime:
     """The wall clock; the only place of the store that reads it."""
@@ -27,7 +30,8 @@ class Database:
     """An engine, its clock, and one way to open a transaction.
 
     SQLite has one writer connection and begins every transaction with the write lock, so that
-    concurrent checkouts queue instead of failing with "database is locked".
+    concurrent checkouts queue instead of failing with "database is locked". Readers have
+    connections of their own, which neither wait for the writer nor keep it waiting.
     """
 
     def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
@@ -38,7 +42,12 @@ class Database:
             now: The clock: holds and locks expire by it.
         """
         self.now = now
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        if url.startswith("sqlite"):
+            file = url.removeprefix("sqlite:///")  # whole: a path may have a question mark
+            self.engine = _sqlite(file, "BEGIN IMMEDIATE", connections=1)
+            self._readers = _sqlite(file, "BEGIN", connections=READERS, query_only="ON")
+        else:
+            self.engine = self._readers = _postgresql(url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -53,10 +62,7 @@ class Database:
             StoreRuleError: The data breaks a rule of the schema.
         """
         try:
-            with (
-                Session(self.engine, expire_on_commit=False, autoflush=False) as session,
-                session.begin(),
-            ):
+            with _session(self.engine) as session:
                 yield session
         except (IntegrityError, DataError) as error:
             raise StoreRuleError(_rule(error)) from None
@@ -64,7 +70,7 @@ class Database:
     @contextmanager
     def reading(self) -> Generator[Session]:
         """One consistent view of the whole store; nothing is written."""
-        with self.transaction() as session:
+        with _session(self._readers) as session:
             if not self.is_sqlite:
                 session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield session
@@ -76,6 +82,7 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        self._readers.dispose()
 
 
 def _rule(error: IntegrityError | DataError) -> str:
@@ -85,11 +92,16 @@ def _rule(error: IntegrityError | DataError) -> str:
     return f"{type(error).__name__} {diagnosis.sqlstate} {diagnosis.constraint_name or ''}".strip()
 
 
-def _sqlite(url: str) -> Engine:
-    file = url.removeprefix("sqlite:///")  # whole: a path may have a question mark
+@contextmanager
+def _session(engine: Engine) -> Generator[Session]:
+    with Session(engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+        yield session
+
+
+def _sqlite(file: str, begin: str, connections: int, query_only: str = "OFF") -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=file),
-        pool_size=1,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=60,
         hide_parameters=True,
@@ -102,14 +114,15 @@ def _sqlite(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",  # a committed order survives power loss (docs/adr/0002)
             "foreign_keys=ON",
+            f"query_only={query_only}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
 
     event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)
+    event.listen(engine, "begin", start)
     return engine
 
 

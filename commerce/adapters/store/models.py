@@ -22,9 +22,11 @@ from sqlalchemy.types import JSON, TypeDecorator
 from commerce.domain.addresses import Address
 from commerce.domain.carts import CartSnapshot, CartStatus, ProductKind
 from commerce.domain.errors import Refusal
+from commerce.domain.money import Money
 from commerce.domain.orders import OrderStatus
 from commerce.domain.payments import PaymentStatus
 from commerce.domain.stock import HoldStatus
+from commerce.domain.taxes import TaxRate
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -103,7 +105,9 @@ class Base(DeclarativeBase):
         ProductKind: _names(ProductKind),
         Address: AsJson(Address),
         CartSnapshot: AsJson(CartSnapshot),
+        Money: AsJson(Money),
         Refusal: AsJson(Refusal),
+        TaxRate: AsJson(TaxRate),
         list[str]: JSON,
     }
 
@@ -120,6 +124,22 @@ class StoreRow(Base):
     guest_checkout: Mapped[bool]
     payment_methods: Mapped[list[str]]
     shipping_methods: Mapped[list[str]]
+    street_lines: Mapped[int] = mapped_column(server_default="2")
+
+
+class TaxRateRow(Base):
+    """What a store adds to prices for a country, or a region of it."""
+
+    __tablename__ = "tax_rates"
+
+    store_code: Mapped[str] = mapped_column(ForeignKey(StoreRow.code), primary_key=True)
+    country_code: Mapped[str] = mapped_column(primary_key=True)
+    region: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    rate_ppm: Mapped[int]
+    on_shipping: Mapped[bool]
+
+    __table_args__ = (CheckConstraint("rate_ppm >= 0", name="not_negative"),)
 
 
 class ProductRow(Base):
@@ -184,6 +204,8 @@ class CartRow(Base):
     lock_expires_at: Mapped[datetime | None]
     snapshot: Mapped[CartSnapshot | None]
     snapshot_digest: Mapped[str | None]
+    shown_total: Mapped[Money | None]
+    lines_made: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -194,7 +216,18 @@ class CartRow(Base):
             " AND (status = 'locked') = (lock_expires_at IS NOT NULL)",
             name="locked_means_locked",
         ),
+        Index(None, "customer_id", "store_code", "status"),
     )
+
+
+class CustomerCartRow(Base):
+    """The one cart that a customer fills in a store."""
+
+    __tablename__ = "customer_carts"
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    store_code: Mapped[str] = mapped_column(ForeignKey(StoreRow.code), primary_key=True)
+    cart_id: Mapped[str | None] = mapped_column(ForeignKey(CartRow.id))
 
 
 class CartLineRow(Base):
@@ -269,11 +302,17 @@ class OrderRow(Base):
     currency: Mapped[str]
     subtotal_minor: Mapped[int] = mapped_column(BigInteger)
     shipping_minor: Mapped[int] = mapped_column(BigInteger)
+    shipping_tax_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tax_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tax_rate: Mapped[TaxRate | None]
     grand_total_minor: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint("grand_total_minor = subtotal_minor + shipping_minor", name="adds_up"),
+        CheckConstraint(
+            "grand_total_minor = subtotal_minor + shipping_minor + tax_minor", name="adds_up"
+        ),
+        Index(None, "customer_id", "created_at"),
     )
 
 
@@ -290,6 +329,7 @@ class OrderLineRow(Base):
     quantity: Mapped[int]
     price_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
+    tax_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
     __table_args__ = (CheckConstraint("total_minor = price_minor * quantity", name="adds_up"),)
 

@@ -1,7 +1,5 @@
 """Orders and the outbox."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
@@ -16,10 +14,10 @@ from commerce.adapters.store.models import (
     OutboxRow,
 )
 from commerce.contract import Checkout, OrderEvent, Outcome
-from commerce.domain.carts import CartSnapshot, CartStatus, SnapshotLine, Totals
+from commerce.domain.carts import CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
-from commerce.domain.orders import Order, OrderStatus, order_number
+from commerce.domain.orders import OrderStatus, order_number
 from commerce.domain.payments import PAID_AT_GATEWAY
 from commerce.domain.stock import demand
 
@@ -126,6 +124,9 @@ class SqlOrders:
             currency=totals.grand_total.currency,
             subtotal_minor=totals.subtotal.amount_minor,
             shipping_minor=totals.shipping.amount_minor,
+            shipping_tax_minor=totals.shipping_tax.amount_minor,
+            tax_minor=totals.tax.amount_minor,
+            tax_rate=totals.tax_rate,
             grand_total_minor=totals.grand_total.amount_minor,
             created_at=self._database.now(),
         )
@@ -143,8 +144,11 @@ class SqlOrders:
                     "quantity": line.quantity,
                     "price_minor": line.price.amount_minor,
                     "total_minor": line.total.amount_minor,
+                    "tax_minor": tax.amount_minor,
                 }
-                for n, line in enumerate(snapshot.lines, start=1)
+                for n, (line, tax) in enumerate(
+                    zip(snapshot.lines, totals.line_taxes, strict=True), start=1
+                )
             ],
         )
         return order
@@ -202,53 +206,3 @@ class SqlOrders:
                 .where(OutboxRow.event_id == event_id, OutboxRow.announced_at.is_(None))
                 .values(announced_at=self._database.now())
             )
-
-    def find(self, number: str = "", cart_id: str = "") -> Order | None:
-        """An order by its number or by the cart that it was."""
-        with self._database.transaction() as tx:
-            where = OrderRow.number == number if number else OrderRow.cart_id == cart_id
-            row = tx.scalars(select(OrderRow).where(where)).one_or_none()
-            if row is None:
-                return None
-            lines = tx.scalars(
-                select(OrderLineRow)
-                .where(OrderLineRow.order_number == row.number)
-                .order_by(OrderLineRow.line_no)
-            ).all()
-        return _to_order(row, lines)
-
-
-def _to_order(row: OrderRow, lines: Sequence[OrderLineRow]) -> Order:
-    def money(amount_minor: int) -> Money:
-        return Money(amount_minor=amount_minor, currency=row.currency)
-
-    return Order(
-        number=row.number,
-        cart_id=row.cart_id,
-        store_code=row.store_code,
-        customer_id=row.customer_id,
-        email=row.email,
-        status=row.status,
-        lines=tuple(
-            SnapshotLine(
-                sku=line.sku,
-                name=line.name,
-                kind=line.kind,
-                quantity=line.quantity,
-                price=money(line.price_minor),
-            )
-            for line in lines
-        ),
-        shipping_address=row.shipping_address,
-        billing_address=row.billing_address,
-        shipping_method=row.shipping_method,
-        payment_method=row.payment_method,
-        purchase_order_number=row.purchase_order_number,
-        payment_id=row.payment_id,
-        totals=Totals(
-            subtotal=money(row.subtotal_minor),
-            shipping=money(row.shipping_minor),
-            grand_total=money(row.grand_total_minor),
-        ),
-        created_at=row.created_at,
-    )

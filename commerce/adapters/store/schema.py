@@ -1,5 +1,7 @@
 """Bringing a database to the newest schema, by Alembic."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -26,8 +28,29 @@ def _config(connection: Connection | None = None) -> Config:
 
 def upgrade(database: Database) -> None:
     """Migrate to the newest schema, in one transaction; nothing to do is fine."""
-    with database.engine.begin() as connection:
+    with (
+        database.engine.connect() as connection,
+        _tables_may_be_rebuilt(connection),
+        connection.begin(),
+    ):
         command.upgrade(_config(connection), "head")
+        if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+            raise SchemaError("the migration would leave rows that refer to nothing")
+
+
+@contextmanager
+def _tables_may_be_rebuilt(connection: Connection) -> Generator[None]:
+    """SQLite changes a constraint by rebuilding its table, which other tables refer to."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.cursor()  # no transaction yet: the setting is refused in one
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+        driver.close()
 
 
 def check(database: Database) -> None:

@@ -9,8 +9,10 @@ from commerce.adapters.store.carts import SqlCarts
 from commerce.adapters.store.catalog import SqlCatalog
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
+from commerce.adapters.store.order_book import SqlOrderBook
 from commerce.adapters.store.orders import SqlOrders
 from commerce.adapters.store.sandbox_payments import SandboxPayments
+from commerce.adapters.store.shopping import SqlShopping
 from commerce.adapters.store.stores import SqlStores
 from commerce.adapters.tokens import SealedTokens
 from commerce.ports import OrderTokens
@@ -25,8 +27,10 @@ class SqlStore:
 
     database: Database
     carts: SqlCarts
+    shopping: SqlShopping
     stock: SqlStock
     orders: SqlOrders
+    order_book: SqlOrderBook
     stores: SqlStores
     catalog: SqlCatalog
     audit: SqlAudit
@@ -50,8 +54,10 @@ def build_store(
     return SqlStore(
         database=database,
         carts=SqlCarts(database, stock, answers, hold_ttl),
+        shopping=SqlShopping(database, stock),
         stock=stock,
         orders=SqlOrders(database, stock, answers),
+        order_book=SqlOrderBook(database),
         stores=SqlStores(database),
         catalog=SqlCatalog(database, stock),
         audit=SqlAudit(database),

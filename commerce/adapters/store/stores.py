@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import Database
-from commerce.adapters.store.models import StoreRow
+from commerce.adapters.store.models import StoreRow, TaxRateRow
 from commerce.domain.stores import Store
+from commerce.domain.taxes import TaxRate
 
 
 class StoreSettingsError(ValueError):
@@ -21,8 +23,14 @@ class SqlStores:
 
     def all(self) -> list[Store]:
         """Every store, by code."""
-        with self._database.transaction() as tx:
+        with self._database.reading() as tx:
             return [to_store(row) for row in tx.scalars(select(StoreRow).order_by(StoreRow.code))]
+
+    def find(self, code: str) -> Store | None:
+        """A store, None when there is none of this code."""
+        with self._database.reading() as tx:
+            row = tx.get(StoreRow, code)
+            return None if row is None else to_store(row)
 
     def add(self, store: Store) -> None:
         """Create a store.
@@ -57,6 +65,56 @@ class SqlStores:
             for name, value in _columns(changed).items():
                 setattr(row, name, value)
             return changed
+
+    # -- tax --------------------------------------------------------------------------------
+
+    def tax_rates(self, code: str) -> tuple[TaxRate, ...]:
+        """The store's tax rates, by country and region."""
+        with self._database.reading() as tx:
+            return read_tax_rates(tx, code)
+
+    def set_tax_rate(self, code: str, rate: TaxRate) -> None:
+        """Set the rate of one country or region; it is in force for every cart shown or locked.
+
+        Raises:
+            StoreSettingsError: No such store.
+        """
+        with self._database.transaction() as tx:
+            if tx.get(StoreRow, code) is None:
+                raise StoreSettingsError(f"store {code[:64]!r} does not exist")
+            tx.merge(TaxRateRow(store_code=code, **rate.model_dump()))
+
+    def remove_tax_rate(self, code: str, country_code: str, region: str) -> None:
+        """Take a rate away.
+
+        Raises:
+            StoreSettingsError: There is none for just this country and region.
+        """
+        with self._database.transaction() as tx:
+            removed = tx.execute(
+                delete(TaxRateRow)
+                .where(
+                    TaxRateRow.store_code == code,
+                    TaxRateRow.country_code == country_code,
+                    TaxRateRow.region == region,
+                )
+                .returning(TaxRateRow.region)
+            ).scalar_one_or_none()
+        if removed is None:
+            raise StoreSettingsError("there is no such tax rate")
+
+
+def read_tax_rates(tx: Session, code: str) -> tuple[TaxRate, ...]:
+    """A store's tax rates, by country and region."""
+    rows = tx.scalars(
+        select(TaxRateRow)
+        .where(TaxRateRow.store_code == code)
+        .order_by(TaxRateRow.country_code, TaxRateRow.region)
+    )
+    names = TaxRate.model_fields
+    return tuple(
+        TaxRate.model_validate({name: getattr(row, name) for name in names}) for row in rows
+    )
 
 
 def to_store(row: StoreRow) -> Store:

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP: ``placeOrder``, ``completeOrder`` and the carts that lead to them."""

@@ -1,0 +1,1 @@
+"""The resolvers, one file per subject."""

@@ -1,0 +1,143 @@
+"""Carts as rows: read with all that a view needs, written with their lines."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from commerce.adapters.store.models import (
+    CartLineRow,
+    CartRow,
+    PriceRow,
+    ProductRow,
+    StockRow,
+    StoreRow,
+)
+from commerce.adapters.store.stores import read_tax_rates, to_store
+from commerce.domain.carts import Cart, CartLine, CartStatus, CartView, OfferedProduct
+from commerce.domain.money import Money
+from commerce.domain.payments import PaymentChoice
+
+_CHUNK = 500
+
+
+def locked_row(tx: Session, cart_id: str) -> CartRow | None:
+    """The cart's row, nobody else's until the transaction ends."""
+    return tx.scalars(select(CartRow).where(CartRow.id == cart_id).with_for_update()).one_or_none()
+
+
+def read_view(
+    tx: Session, row: CartRow, store_row: StoreRow, now: datetime, skus: Iterable[str] = ()
+) -> CartView:
+    """A cart with the products in it, those of ``skus`` that exist, and the tax rates."""
+    store = to_store(store_row)
+    lines = read_lines(tx, row.id)
+    wanted = sorted({line.sku for line in lines} | set(skus))
+    expired = row.lock_expires_at is not None and row.lock_expires_at <= now
+    return CartView(
+        cart=to_cart(row, lines),
+        status=CartStatus.ACTIVE if expired else row.status,
+        store=store,
+        products=read_products(tx, wanted, store.currency),
+        tax_rates=read_tax_rates(tx, store.code),
+    )
+
+
+def read_lines(tx: Session, cart_id: str) -> tuple[CartLine, ...]:
+    """The lines of a cart, in the order in which they were made."""
+    rows = tx.execute(
+        select(CartLineRow.sku, CartLineRow.quantity, CartLineRow.line_no)
+        .where(CartLineRow.cart_id == cart_id)
+        .order_by(CartLineRow.line_no)
+    )
+    return tuple(CartLine(sku=sku, quantity=quantity, id=n) for sku, quantity, n in rows)
+
+
+def read_products(tx: Session, skus: list[str], currency: str) -> dict[str, OfferedProduct]:
+    """Those of the products that exist, as they are offered in a currency."""
+    products: dict[str, OfferedProduct] = {}
+    for start in range(0, len(skus), _CHUNK):
+        found = tx.execute(
+            select(
+                ProductRow,
+                PriceRow.amount_minor,
+                StockRow.managed,
+                StockRow.on_hand - StockRow.held,
+            )
+            .outerjoin(PriceRow, (PriceRow.sku == ProductRow.sku) & (PriceRow.currency == currency))
+            .outerjoin(StockRow, StockRow.sku == ProductRow.sku)
+            .where(ProductRow.sku.in_(skus[start : start + _CHUNK]))
+        )
+        for product, price, managed, free in found:
+            amount_minor = cast("int | None", price)  # an outer join: there may be none
+            products[product.sku] = OfferedProduct(
+                sku=product.sku,
+                name=product.name,
+                kind=product.kind,
+                price=None
+                if amount_minor is None
+                else Money(amount_minor=amount_minor, currency=currency),
+                available=free if managed else None,
+            )
+    return products
+
+
+def fill(row: CartRow, cart: Cart, now: datetime) -> None:
+    """Write all of a cart but its lines; it is active and unlocked then."""
+    row.store_code = cart.store_code
+    row.customer_id = cart.customer_id
+    row.email = cart.email
+    row.shipping_address = cart.shipping_address
+    row.billing_address = cart.billing_address
+    row.shipping_method = cart.shipping_method
+    row.payment_method = cart.payment.method if cart.payment else None
+    row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
+    row.shown_total = cart.shown_total
+    row.status = CartStatus.ACTIVE
+    row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
+    row.updated_at = now
+
+
+def write_lines(tx: Session, carts: Iterable[tuple[CartRow, tuple[CartLine, ...]]]) -> None:
+    """Replace the lines of carts; a line without a number gets the next one of its cart."""
+    replaced: list[str] = []
+    lines: list[dict[str, object]] = []
+    for row, wanted in carts:
+        replaced.append(row.id)
+        for line in wanted:
+            row.lines_made += line.id == 0
+            lines.append(
+                {
+                    "cart_id": row.id,
+                    "line_no": line.id or row.lines_made,
+                    "sku": line.sku,
+                    "quantity": line.quantity,
+                }
+            )
+    tx.flush()
+    tx.execute(delete(CartLineRow).where(CartLineRow.cart_id.in_(replaced)))
+    if lines:
+        tx.execute(insert(CartLineRow), lines)
+
+
+def to_cart(row: CartRow, lines: tuple[CartLine, ...]) -> Cart:
+    """The domain's view of a row."""
+    payment = None
+    if row.payment_method is not None:
+        payment = PaymentChoice(
+            method=row.payment_method, purchase_order_number=row.purchase_order_number
+        )
+    return Cart(
+        id=row.id,
+        store_code=row.store_code,
+        customer_id=row.customer_id,
+        email=row.email,
+        lines=lines,
+        shipping_address=row.shipping_address,
+        billing_address=row.billing_address,
+        shipping_method=row.shipping_method,
+        payment=payment,
+        shown_total=row.shown_total,
+    )

@@ -1,0 +1,68 @@
+"""Can a person place the documented order in the explorer, with nothing but this server?"""
+
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.graphiql import Explorer, browsing
+from tests.browser.toy import toy_server
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with toy_server() as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def explorer(endpoint: str) -> AsyncGenerator[Explorer]:
+    async with browsing(endpoint) as opened:
+        yield opened
+
+
+async def test_the_query_that_it_opens_with_places_an_order(explorer: Explorer) -> None:
+    created = await explorer.run("CreateCart")
+    cart_id = created["data"]["createGuestCart"]["cart"]["id"]
+    await explorer.set_variables({"cart": cart_id, "sku": "tea"})
+    filled = (await explorer.run("FillCart"))["data"]
+    assert filled["addProductsToCart"] == {"user_errors": []}
+    assert filled["setPaymentMethodOnCart"]["cart"]["prices"]["grand_total"]["value"] > 0
+    placed = (await explorer.run("PlaceOrder"))["data"]["placeOrder"]
+    assert placed["errors"] == []
+    assert placed["order"]["order_number"]
+
+
+async def test_a_documented_error_is_shown(explorer: Explorer) -> None:
+    await explorer.set_variables({"cart": "no-such-cart"})
+    placed = (await explorer.run("PlaceOrder"))["data"]["placeOrder"]
+    assert placed["errors"][0]["code"] == "CART_NOT_FOUND"
+
+
+async def test_an_invalid_query_shows_the_servers_error(explorer: Explorer) -> None:
+    await explorer.set_query("{ thisFieldDoesNotExist }")
+    assert "thisFieldDoesNotExist" in (await explorer.run())["errors"][0]["message"]
+
+
+async def test_headers_are_sent(explorer: Explorer) -> None:
+    await explorer.set_headers({"Store": "default"})
+    await explorer.set_query("{ __typename }")
+    async with explorer.page.expect_request(explorer.endpoint) as sent:
+        await explorer.run()
+    assert (await (await sent.value).all_headers())["store"] == "default"
+
+
+async def test_it_documents_the_schema_and_completes_what_is_typed(explorer: Explorer) -> None:
+    assert "Mutation" in await explorer.documentation()
+    completions = await explorer.type_query("mutation { placeO")
+    await expect(completions.first).to_contain_text("placeOrder")
+
+
+async def test_tokens_in_headers_are_not_kept_by_the_browser(explorer: Explorer) -> None:
+    await explorer.set_headers({"Authorization": "Bearer secret"})
+    await explorer.run("CreateCart")
+    await explorer.page.wait_for_timeout(1000)  # longer than the page waits before it saves
+    stored = await explorer.page.evaluate("JSON.stringify(localStorage)")
+    assert "CreateCart" in stored
+    assert "secret" not in stored
