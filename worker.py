@@ -14,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
@@ -28,7 +27,6 @@ from activities.stock import StockActivities
 from commerce.adapters.addresses import PostalRules
 from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.sandbox import NoGateway, SandboxGateway
-from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import TokenKeyError
@@ -110,17 +108,6 @@ def health_endpoint(host: str, port: int, is_ready: Callable[[], bool]) -> Gener
             server.shutdown()
 
 
-def store_answers(database: Database) -> bool:
-    """Whether the store can be reached."""
-    try:
-        with database.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        logger.warning("the store does not answer", exc_info=True)
-        return False
-    return True
-
-
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way."""
     store = open_store(settings)
@@ -135,7 +122,7 @@ async def run(settings: Settings) -> None:
     worker = build_worker(client, settings, store)
 
     def is_ready() -> bool:
-        return worker.is_running and not stop.is_set() and store_answers(store.database)
+        return worker.is_running and not stop.is_set() and store.database.answers()
 
     with health_endpoint(settings.health_host, settings.health_port, is_ready):
         async with worker:

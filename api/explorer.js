@@ -2,13 +2,24 @@
 // GraphiQL.
 "use strict";
 
-const QUERY = `# From nothing to an order, the documented way. To run a step, put the cursor into it and press
-# Ctrl-Enter, or press the button and choose.
+const QUERY = `# placeOrder, as documented: a cart that is ready
+# becomes one order, or the answer says why not.
 #
-# Step 2 needs a product: "checkout catalog import examples/catalog.csv" brings tea.
-# A customer's token goes into the headers below: { "Authorization": "Bearer ..." }
+# Without a cart: run CreateCart, put the id that it
+# answers into the variables below, run FillCart.
+# Ctrl-Enter runs the operation under the cursor.
+mutation PlaceOrder($cart: String!) {
+  placeOrder(input: { cart_id: $cart }) {
+    order {
+      order_number
+    }
+    errors {
+      code
+      message
+    }
+  }
+}
 
-# 1. A new cart. Put its id into the variables below.
 mutation CreateCart {
   createGuestCart {
     cart {
@@ -17,14 +28,20 @@ mutation CreateCart {
   }
 }
 
-# 2. All that a cart needs before it can be ordered.
-mutation FillCart($cart: String!, $sku: String!) {
-  addProductsToCart(cartId: $cart, cartItems: [{ sku: $sku, quantity: 1 }]) {
+# Needs the product: \`checkout catalog import
+# examples/catalog.csv\` brings tea.
+mutation FillCart($cart: String!, $sku: String! = "tea") {
+  addProductsToCart(
+    cartId: $cart
+    cartItems: [{ sku: $sku, quantity: 1 }]
+  ) {
     user_errors {
       message
     }
   }
-  setGuestEmailOnCart(input: { cart_id: $cart, email: "ada@example.com" }) {
+  setGuestEmailOnCart(
+    input: { cart_id: $cart, email: "ada@example.com" }
+  ) {
     cart {
       email
     }
@@ -53,7 +70,10 @@ mutation FillCart($cart: String!, $sku: String!) {
     }
   }
   setBillingAddressOnCart(
-    input: { cart_id: $cart, billing_address: { same_as_shipping: true } }
+    input: {
+      cart_id: $cart
+      billing_address: { same_as_shipping: true }
+    }
   ) {
     cart {
       id
@@ -62,7 +82,9 @@ mutation FillCart($cart: String!, $sku: String!) {
   setShippingMethodsOnCart(
     input: {
       cart_id: $cart
-      shipping_methods: [{ carrier_code: "flatrate", method_code: "flatrate" }]
+      shipping_methods: [
+        { carrier_code: "flatrate", method_code: "flatrate" }
+      ]
     }
   ) {
     cart {
@@ -70,7 +92,10 @@ mutation FillCart($cart: String!, $sku: String!) {
     }
   }
   setPaymentMethodOnCart(
-    input: { cart_id: $cart, payment_method: { code: "checkmo" } }
+    input: {
+      cart_id: $cart
+      payment_method: { code: "checkmo" }
+    }
   ) {
     cart {
       prices {
@@ -82,26 +107,27 @@ mutation FillCart($cart: String!, $sku: String!) {
     }
   }
 }
-
-# 3. The order, or the documented error.
-mutation PlaceOrder($cart: String!) {
-  placeOrder(input: { cart_id: $cart }) {
-    order {
-      order_number
-    }
-    errors {
-      code
-      message
-    }
-  }
-}
 `;
 
-const VARIABLES = `{
-  "cart": "",
-  "sku": "tea"
-}
-`;
+// Headers carry tokens. The browser keeps those of the editor only if the user says so in the
+// settings (shouldPersistHeaders stays unset); but the history would keep them in any case.
+const HISTORY = ["graphiql:queries", "graphiql:favorites"];
+const withoutHeaders = (json) =>
+  JSON.stringify(JSON.parse(json, (name, value) => (name === "headers" ? undefined : value)));
+
+const storage = {
+  getItem: (key) => localStorage.getItem(key),
+  setItem: (key, value) =>
+    localStorage.setItem(key, HISTORY.includes(key) ? withoutHeaders(value) : value),
+  removeItem: (key) => localStorage.removeItem(key),
+  clear: () => localStorage.clear(),
+  get length() {
+    return localStorage.length;
+  },
+};
+
+// Variables given at each visit would replace what the user wrote at the last one.
+const firstVisit = localStorage.getItem("graphiql:tabState") === null;
 
 ReactDOM.createRoot(document.getElementById("explorer")).render(
   React.createElement(GraphiQL, {
@@ -109,9 +135,9 @@ ReactDOM.createRoot(document.getElementById("explorer")).render(
       url: window.location.pathname,
       enableIncrementalDelivery: false,
     }),
-    defaultTabs: [{ query: QUERY, variables: VARIABLES }],
+    defaultQuery: QUERY,
+    variables: firstVisit ? '{\n  "cart": ""\n}' : undefined,
     defaultEditorToolsVisibility: "variables",
-    // Headers carry tokens: the browser keeps them only when the user says so in the settings.
-    shouldPersistHeaders: undefined,
+    storage,
   }),
 );

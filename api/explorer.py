@@ -71,7 +71,9 @@ def explorer_routes() -> list[Route]:
 def wants_html(request: Request) -> bool:
     """Whether a browser opens the endpoint; a GET with a query gets the query's answer."""
     accepted = request.headers.get("accept", "").lower()
-    return request.method == "GET" and "text/html" in accepted and "query" not in request.query_params
+    return (
+        request.method == "GET" and "text/html" in accepted and "query" not in request.query_params
+    )
 
 
 async def page(request: Request) -> Response:

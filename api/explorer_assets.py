@@ -104,6 +104,8 @@ def unpack(package: Package, archive: Path, into: Path) -> None:
     Raises:
         AssetsError: It is not.
     """
+    if not archive.is_file():
+        raise AssetsError(f"npm gave no archive named {archive.name}")
     content = archive.read_bytes()
     found = base64.b64encode(hashlib.sha512(content).digest()).decode()
     if found != package.integrity:
@@ -117,15 +119,17 @@ def unpack(package: Package, archive: Path, into: Path) -> None:
 
 
 def _pack(into: Path, specs: Iterable[str]) -> None:
-    arguments = ["pack", "--loglevel=error", "--ignore-scripts", *specs]
+    command = [*_npm(), "pack", "--loglevel=error", "--ignore-scripts", *specs]
     try:
-        done = subprocess.run(  # noqa: S603 (npm, and arguments of ours)
-            [*_npm(), *arguments], cwd=into, capture_output=True, text=True, timeout=TIMEOUT_S
+        subprocess.run(  # noqa: S603 (npm, and arguments of ours)
+            command, check=True, cwd=into, capture_output=True, text=True, timeout=TIMEOUT_S
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.CalledProcessError as error:
+        raise AssetsError(f"npm failed: {error.stderr.strip()[:2000]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise AssetsError(f"npm did not answer within {TIMEOUT_S} s") from error
+    except OSError as error:
         raise AssetsError(f"npm did not run: {error}") from error
-    if done.returncode:
-        raise AssetsError(f"npm failed: {done.stderr.strip()[:2000]}")
 
 
 def _npm() -> list[str]:

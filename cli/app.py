@@ -6,58 +6,44 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import click
 from alembic.util import CommandError
-from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.server import token_issuer
+from cli.common import console, data_dir_option, or_cli_error
 from cli.data_dir import find_running, load_settings, opened_store, prepare
 from cli.demo import run_demo
-from cli.embedded import embedded
+from cli.embedded import Ports, embedded
 from cli.errors import CliError
 from cli.files import read_carts, read_catalog
 from cli.show import print_cart, print_order
+from cli.stores import store, tax
 from commerce.adapters.payments.sandbox import new_payment_id
-from commerce.adapters.store.catalog import CatalogError
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
-from commerce.adapters.store.stores import StoreSettingsError
-from commerce.domain.cart_errors import CartEditError
-from commerce.domain.model import first_problem
-from commerce.domain.money import Money, MoneyError
+from commerce.domain.carts import Shopper
+from commerce.domain.money import Money
 from commerce.domain.payments import Payment, PaymentStatus
 from commerce.domain.stores import DEFAULT_STORE, Store
 
 WATCH_S = 0.25
-_LIST_SETTINGS = ("allowed_countries", "payment_methods", "shipping_methods")
-console = Console(highlight=False, markup=False)
-Result = TypeVar("Result")
-
-
-def data_dir_option(command: Callable[..., None]) -> Callable[..., None]:
-    """The option by which every command finds its data."""
-    return click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="CHECKOUT_DATA_DIR",
-        default=Path(".checkout"),
-        show_default=True,
-        help="Where the data is; also CHECKOUT_DATA_DIR.",
-    )(command)
 
 
 def port_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Where the embedded Temporal server and its UI listen."""
-    port = click.IntRange(1, 65_535)
-    ui = click.option("--ui-port", type=port, default=8233, show_default=True)
-    return click.option("--temporal-port", type=port, default=7233, show_default=True)(ui(command))
+    """Where the embedded Temporal server, its UI and the GraphQL server listen."""
+    defaults = {"--temporal-port": 7233, "--ui-port": 8233, "--api-port": 8000}
+    for name, default in reversed(defaults.items()):
+        port = click.IntRange(1, 65_535)
+        command = click.option(name, type=port, default=default, show_default=True)(command)
+    return command
 
 
 class Commands(click.Group):
@@ -87,11 +73,18 @@ def main() -> None:
     """A durable checkout: a cart becomes exactly one order, or a documented error."""
 
 
+main.add_command(store)
+main.add_command(tax)
+
+
 @main.command()
 @data_dir_option
 @port_options
-def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
-    """Run everything embedded: Temporal server with UI, store and worker. Ctrl-C stops it."""
+def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int) -> None:
+    """Run everything embedded: Temporal server with UI, store, worker and GraphQL.
+
+    Ctrl-C stops it.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -99,7 +92,9 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
         signal.signal(number, stop)
     try:
-        with embedded(data_dir, temporal_port, ui_port, _tell) as running:
+        ports = Ports(temporal_port, ui_port, api_port)
+        with embedded(data_dir, ports, _tell) as running:
+            console.print(f"GraphQL       {running.api_url} (open it in a browser)")
             console.print(f"Temporal UI   {running.ui_url}")
             console.print(f"Temporal      {running.address} (namespace default)")
             console.print(f"data          {data_dir.absolute()}", soft_wrap=True)
@@ -119,21 +114,29 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int) -> None:
 @click.option("--concurrency", type=click.IntRange(1, 200), default=4, show_default=True)
 @click.option("--baskets", type=click.IntRange(min=1), help="Only the first so many of the day.")
 def demo(
-    data_dir: Path, temporal_port: int, ui_port: int, concurrency: int, baskets: int | None
+    data_dir: Path,
+    temporal_port: int,
+    ui_port: int,
+    api_port: int,
+    concurrency: int,
+    baskets: int | None,
 ) -> None:
-    """Check out a real day of 616 baskets, faulty ones among them, and audit the result.
+    """Check out a real day of 616 baskets through GraphQL, faulty ones among them; audit it.
 
     Uses the `checkout dev` that runs on the data directory, or starts one for the time.
     """
     running = find_running(data_dir)
     if running is not None:
-        good = _run_demo(data_dir, running.temporal_address, running.ui_url, concurrency, baskets)
+        good = _run_demo(data_dir, running.api_url, running.ui_url, concurrency, baskets)
     else:
-        with embedded(data_dir, temporal_port, ui_port, _tell) as own, own.watched(_tell):
-            console.print(f"Temporal UI {own.ui_url}; worker process {own.worker_pid}")
-            good = _run_demo(data_dir, own.address, own.ui_url, concurrency, baskets)
+        ports = Ports(temporal_port, ui_port, api_port)
+        with embedded(data_dir, ports, _tell) as own, own.watched(_tell):
+            console.print(f"GraphQL {own.api_url}; Temporal UI {own.ui_url}", soft_wrap=True)
+            console.print(f"worker process {own.worker_pid}")
+            good = _run_demo(data_dir, own.api_url, own.ui_url, concurrency, baskets)
         again = f"checkout dev --data-dir {data_dir} --temporal-port {temporal_port}"
-        console.print(f"to look around: {again} --ui-port {ui_port}", soft_wrap=True)
+        again += f" --ui-port {ui_port} --api-port {api_port}"
+        console.print(f"to look around: {again}", soft_wrap=True)
     if not good:
         sys.exit(1)
 
@@ -178,7 +181,7 @@ def catalog_import(data_dir: Path, file: Path, currency: str | None) -> None:
             def done(count: int) -> None:
                 progress.update(bar, completed=count)
 
-            count = _or_cli_error(lambda: store.catalog.put(products, done))
+            count = or_cli_error(lambda: store.catalog.put(products, done))
     console.print(f"{count} products set")
 
 
@@ -194,8 +197,24 @@ def cart_import(data_dir: Path, file: Path) -> None:
     """Create or replace carts from a JSON FILE: one cart, or a list of them."""
     carts = read_carts(file)
     with opened_store(data_dir) as opened:
-        _or_cli_error(lambda: opened.carts.save(*carts))
+        or_cli_error(lambda: opened.carts.save(*carts))
     console.print(f"{len(carts)} carts saved")
+
+
+@main.command()
+@data_dir_option
+@click.argument("customer")
+@click.option("--email", help="The customer's e-mail address; CUSTOMER@example.com if not given.")
+@click.option("--hours", type=click.IntRange(1, 24 * 365), default=24, show_default=True)
+def token(data_dir: Path, customer: str, email: str | None, hours: int) -> None:
+    """Print a development token that logs CUSTOMER in: Authorization: Bearer TOKEN."""
+    or_cli_error(lambda: Shopper.customer(customer))
+    settings = load_settings(data_dir)
+    if settings.customer_token_keys is not None:
+        raise CliError("customers' tokens come from the identity provider: the keys are a file")
+    issuer = token_issuer(settings)
+    address = email or f"{customer}@example.com"
+    click.echo(issuer.issue(customer, address, customer, "Example", timedelta(hours=hours)))
 
 
 @main.command("sandbox-payment")
@@ -216,63 +235,11 @@ def sandbox_payment(data_dir: Path, cart_id: str, amount: str) -> None:
         payment = Payment(
             id=new_payment_id(),
             cart_id=cart_id,
-            amount=_or_cli_error(lambda: Money.parse(amount, currency)),
+            amount=or_cli_error(lambda: Money.parse(amount, currency)),
             status=PaymentStatus.APPROVED,
         )
         opened.sandbox_payments.put(payment)
     click.echo(payment.id)
-
-
-@main.group()
-def store() -> None:
-    """Settings of the stores; a change is in force for every cart checked out after it."""
-
-
-@store.command("list")
-@data_dir_option
-def store_list(data_dir: Path) -> None:
-    """List the stores."""
-    with opened_store(data_dir) as opened:
-        for each in opened.stores.all():
-            table = Table(show_header=False, title=f"store {each.code}", title_justify="left")
-            for name, value in each.model_dump(mode="json", exclude={"code"}).items():
-                empty = "all" if name == "allowed_countries" else "none"
-                shown = (
-                    ", ".join(cast("list[str]", value)) if name in _LIST_SETTINGS else str(value)
-                )
-                table.add_row(name, shown or empty)
-            console.print(table)
-
-
-@store.command("add")
-@data_dir_option
-@click.argument("code")
-@click.argument("settings", nargs=-1, metavar="KEY=VALUE ...")
-def store_add(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
-    """Add a store.
-
-    KEYs: currency, allowed_countries, order_prefix, guest_checkout, payment_methods,
-    shipping_methods. Lists are comma separated; no allowed_countries means every country.
-    """
-    with opened_store(data_dir) as opened:
-        added = _or_cli_error(lambda: Store.model_validate({"code": code, **_parsed(settings)}))
-        _or_cli_error(lambda: opened.stores.add(added))
-    console.print(f"store {code} added")
-
-
-@store.command("set")
-@data_dir_option
-@click.argument("code")
-@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE ...")
-def store_set(data_dir: Path, code: str, settings: tuple[str, ...]) -> None:
-    """Change settings of a store, all at once.
-
-    KEYs: currency, allowed_countries, order_prefix, guest_checkout, payment_methods,
-    shipping_methods. Lists are comma separated; no allowed_countries means every country.
-    """
-    with opened_store(data_dir) as opened:
-        _or_cli_error(lambda: opened.stores.change(code, _parsed(settings)))
-    console.print(f"store {code} changed")
 
 
 @main.command()
@@ -316,39 +283,20 @@ def audit(data_dir: Path, as_json: bool) -> None:
 
 
 def _run_demo(
-    data_dir: Path, address: str, ui_url: str, concurrency: int, baskets: int | None
+    data_dir: Path, api_url: str, ui_url: str, concurrency: int, baskets: int | None
 ) -> bool:
-    queue = load_settings(data_dir).task_queue
+    issuer = token_issuer(load_settings(data_dir))
     with opened_store(data_dir) as opened:
-        return asyncio.run(run_demo(console, opened, address, queue, ui_url, concurrency, baskets))
+        day = run_demo(console, opened, api_url, issuer, ui_url, concurrency, baskets)
+        return asyncio.run(day)
 
 
 def _tell(line: str) -> None:
     console.print(line, style="dim", soft_wrap=True)
 
 
-def _parsed(settings: tuple[str, ...]) -> dict[str, Any]:
-    parsed: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or name == "code":
-            raise CliError(f"{setting[:64]!r} is not KEY=VALUE")
-        items = [item.strip() for item in value.split(",") if item.strip()]
-        parsed[name] = items if name in _LIST_SETTINGS else value
-    return parsed
-
-
 def _currency(code: str) -> str:
-    return _or_cli_error(lambda: Store(code=DEFAULT_STORE, currency=code)).currency
-
-
-def _or_cli_error(call: Callable[[], Result]) -> Result:
-    try:
-        return call()
-    except ValidationError as error:
-        raise CliError(first_problem(error)) from None
-    except (CartEditError, CatalogError, MoneyError, StoreSettingsError) as error:
-        raise CliError(str(error)) from None
+    return or_cli_error(lambda: Store(code=DEFAULT_STORE, currency=code)).currency
 
 
 def _store_trouble(error: SQLAlchemyError) -> str:

@@ -3,7 +3,8 @@
 import fcntl
 import json
 import os
-from collections.abc import Generator
+import secrets
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from commerce.adapters.tokens import SealedTokens, TokenKeyError
 from commerce.domain.model import first_problem
 from commerce.settings import Settings
 
-_STATE, _LOCK, _KEYS = "dev.json", "dev.lock", "order-token.keys"
+_STATE, _LOCK = "dev.json", "dev.lock"
+_SECRETS: dict[str, tuple[str, Callable[[], str]]] = {
+    "order_token_keys": ("order-token.keys", SealedTokens.new_key),
+    "customer_token_secret": ("customer-token.secret", lambda: secrets.token_urlsafe(48)),
+}
+"""Made at the first start where the environment gives none: setting, file, how."""
 
 
 class Running(BaseModel):
@@ -26,31 +32,35 @@ class Running(BaseModel):
     worker_pid: int
     temporal_address: str
     ui_url: str
+    api_url: str
 
 
 def load_settings(data_dir: Path) -> Settings:
-    """The settings of the environment, with this data directory and its keys.
+    """The settings of the environment, with this data directory and its secrets.
 
     Raises:
-        CliError: A variable has a wrong value.
+        CliError: A variable or a secret has a wrong value.
     """
     try:
         settings = Settings(data_dir=data_dir)
     except ValidationError as error:
         raise CliError(f"setting {first_problem(error)}") from None
-    if settings.order_token_keys.get_secret_value():
-        return settings
-    keys = data_dir / _KEYS
-    text = keys.read_text(errors="replace").strip() if keys.exists() else SealedTokens.new_key()
+    found: dict[str, SecretStr] = {}
+    for setting, (name, new) in _SECRETS.items():
+        if not getattr(settings, setting).get_secret_value():
+            file = data_dir / name
+            text = file.read_text(errors="replace").strip() if file.exists() else new()
+            found[setting] = SecretStr(text)
+    settings = settings.model_copy(update=found)
     try:
-        SealedTokens.parse(text)
+        SealedTokens.parse(settings.order_token_keys.get_secret_value())
     except TokenKeyError as error:
-        raise CliError(f"{keys}: {error}") from None
-    return settings.model_copy(update={"order_token_keys": SecretStr(text)})
+        raise CliError(f"{data_dir / _SECRETS['order_token_keys'][0]}: {error}") from None
+    return settings
 
 
 def prepare(data_dir: Path) -> Settings:
-    """Make the directory and, at first, the key of its order tokens; the settings for it.
+    """Make the directory and, at first, its secrets; the settings for it.
 
     Raises:
         CliError: The directory cannot be made.
@@ -58,11 +68,12 @@ def prepare(data_dir: Path) -> Settings:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         settings = load_settings(data_dir)
-        keys = data_dir / _KEYS
-        if not keys.exists() and not os.environ.get("CHECKOUT_ORDER_TOKEN_KEYS"):
-            descriptor = os.open(keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(settings.order_token_keys.get_secret_value())
+        for setting, (name, _) in _SECRETS.items():
+            given = os.environ.get(f"CHECKOUT_{setting.upper()}")
+            if not given and not (data_dir / name).exists():
+                descriptor = os.open(data_dir / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(getattr(settings, setting).get_secret_value())
     except OSError as error:
         raise CliError(f"cannot use {str(data_dir)!r}: {error.strerror}") from error
     return settings

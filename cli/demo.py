@@ -1,26 +1,24 @@
-"""The demo: a real day of baskets, checked out through the thin client, and audited."""
+"""The demo: a real day of baskets, filled and checked out through GraphQL, and audited."""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
-from cli.demo_day import MEMBERS_STORE, OPEN_STORE, Attempt, read_day, read_products
-from client import Answered, CheckoutClient, OrderPlaced, Pending, RefusalReason, Refused
+from api.identity import TokenIssuer
+from cli.demo_day import MEMBERS_STORE, OPEN_STORE, TAX_RATES, Attempt, read_day, read_products
+from cli.demo_shopper import Ordered, Storefront
 from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.sql_store import SqlStore
-from commerce.domain.carts import CartSnapshot, SnapshotLine
+from commerce.domain.errors import RefusalReason
 from commerce.domain.money import Money
 from commerce.domain.payments import Payment, PaymentStatus
 
-DEADLINE = timedelta(seconds=60)
 _STOCK_REASONS = {RefusalReason.OUT_OF_STOCK, RefusalReason.INSUFFICIENT_STOCK}
 
 
@@ -35,25 +33,35 @@ class _Results:
 async def run_demo(
     console: Console,
     store: SqlStore,
-    temporal_address: str,
-    task_queue: str,
+    api_url: str,
+    issuer: TokenIssuer | None,
     ui_url: str,
     concurrency: int,
     baskets: int | None,
 ) -> bool:
-    """Check out the day and print what came of it; False when something was not as documented."""
+    """Play the day and print what came of it; False when something was not as documented."""
+    assert issuer is not None, "checkout dev has a secret for customers' tokens"
     attempts = _prepare(console, store, baskets)
     before = store.audit.run().counts
-    temporal = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
-    client = CheckoutClient(temporal, task_queue)
-    results = await _check_out_all(console, client, attempts, concurrency)
+    results = _Results()
+    async with Storefront(api_url, issuer).opened() as shop:
+
+        async def fill(attempt: Attempt) -> None:
+            await _fill(store, shop, attempt, results)
+
+        async def order(attempt: Attempt) -> None:
+            await _order(shop, attempt, results)
+
+        await _each(console, "filling carts", attempts, concurrency, fill)
+        _make_dearer(store, attempts)
+        await _each(console, "checking out", attempts, concurrency, order)
     report = store.audit.run()
     undone = report.counts["holds_undone"] - before["holds_undone"]
     sold = report.counts["units_sold"] - before["units_sold"]
     _print_results(console, results, undone)
     for attempt in attempts:
-        order = store.order_book.find(cart_id=attempt.cart.id)
-        if (order.number if order else None) != results.answered.get(attempt.cart.id):
+        placed = store.order_book.find(cart_id=attempt.cart.id)
+        if (placed.number if placed else None) != results.answered.get(attempt.cart.id):
             results.surprises.append("the store has another order than was answered")
     for violation in report.violations:
         results.surprises.append(f"{violation.rule}: {', '.join(violation.examples)}")
@@ -64,7 +72,7 @@ async def run_demo(
         soft_wrap=True,
     )
     for surprise in results.surprises[:20]:
-        console.print(f"NOT AS DOCUMENTED: {surprise}", style="red")
+        console.print(f"NOT AS DOCUMENTED: {surprise}", style="red", soft_wrap=True)
     workflows = f"{ui_url}/namespaces/default/workflows"
     refused = f"{workflows}?query=CheckoutStatus%3D%22refused%22"
     console.print(f"in the UI: {workflows}", soft_wrap=True)
@@ -80,34 +88,64 @@ def _prepare(console: Console, store: SqlStore, baskets: int | None) -> list[Att
                 store.stores.change(each.code, each.model_dump(mode="json"))
             else:
                 store.stores.add(each)
-        products = read_products()
-        store.catalog.put(products)
+            for rate in TAX_RATES:
+                store.stores.set_tax_rate(each.code, rate)
         attempts = read_day()[:baskets]
-        store.carts.save(*[attempt.cart for attempt in attempts if attempt.saved])
-        by_sku = {product.sku: product for product in products}
-        for attempt in attempts:
-            lines = tuple(
-                SnapshotLine(
-                    sku=line.sku,
-                    name=by_sku[line.sku].name,
-                    kind=by_sku[line.sku].kind,
-                    quantity=line.quantity,
-                    price=by_sku[line.sku].price,
-                )
-                for line in attempt.cart.lines
-            )
-            attempt.total = (
-                CartSnapshot(cart=attempt.cart, store=OPEN_STORE, lines=lines).totals().grand_total
-            )
-            if attempt.at_gateway:
-                attempt.payment_id = new_payment_id()
-        payments = [_payment(each) for each in attempts if each.at_gateway]
-        store.sandbox_payments.put(*[payment for payment in payments if payment])
+        offers = [attempt.dearer for attempt in attempts if attempt.dearer]
+        store.catalog.put([*read_products(), *offers])
     return attempts
 
 
+def _make_dearer(store: SqlStore, attempts: list[Attempt]) -> None:
+    """Prices go up between the look at the total and the order."""
+    cent = Money.parse("0.01", OPEN_STORE.currency)
+    for offer in [attempt.dearer for attempt in attempts if attempt.dearer]:
+        store.catalog.put([offer.model_copy(update={"price": offer.price.plus(cent)})])
+
+
+async def _each(
+    console: Console,
+    what: str,
+    attempts: list[Attempt],
+    concurrency: int,
+    call: Callable[[Attempt], Awaitable[None]],
+) -> None:
+    turn = asyncio.Semaphore(concurrency)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(what, total=len(attempts))
+
+        async def one(attempt: Attempt) -> None:
+            async with turn:
+                await call(attempt)
+            progress.advance(bar)
+
+        await asyncio.gather(*[one(attempt) for attempt in attempts])
+
+
+async def _fill(store: SqlStore, shop: Storefront, attempt: Attempt, results: _Results) -> None:
+    """Fill the cart, look at its total, and approve a payment of it at the sandbox gateway."""
+    if not attempt.made:
+        attempt.payment_id = new_payment_id()
+        return
+    refused = await shop.fill(attempt)
+    if bool(refused) != attempt.refused_on_the_way:
+        results.surprises.append(f"while a cart was filled: {refused or 'nothing refused'}")
+    attempt.total = await shop.look(attempt)
+    if attempt.at_gateway:
+        attempt.payment_id = new_payment_id()
+        payment = _payment(attempt)
+        if payment:
+            await asyncio.to_thread(store.sandbox_payments.put, payment)
+
+
 def _payment(attempt: Attempt) -> Payment | None:
-    """The payment that the shopper approved at the sandbox gateway, or a faulty one."""
+    """The payment that the shopper approved, or a faulty one."""
     if attempt.payment_fault == "unknown":
         return None
     amount = attempt.total
@@ -123,77 +161,29 @@ def _payment(attempt: Attempt) -> Payment | None:
     )
 
 
-async def _check_out_all(
-    console: Console, client: CheckoutClient, attempts: list[Attempt], concurrency: int
-) -> _Results:
-    results = _Results()
-    turn = asyncio.Semaphore(concurrency)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("checking out", total=len(attempts))
-
-        async def one(attempt: Attempt) -> None:
-            async with turn:
-                started = time.perf_counter()
-                answer = await _ask(client, attempt)
-                results.seconds.append(time.perf_counter() - started)
-                _count(results, attempt, answer)
-                if attempt.twice and isinstance(answer, OrderPlaced):
-                    again = await _ask(client, attempt)
-                    _count_repeat(results, answer, again)
-            progress.advance(bar)
-
-        await asyncio.gather(*[one(attempt) for attempt in attempts])
-    return results
+async def _order(shop: Storefront, attempt: Attempt, results: _Results) -> None:
+    started = time.perf_counter()
+    answer = await shop.order(attempt)
+    results.seconds.append(time.perf_counter() - started)
+    _count(results, attempt, answer)
+    if attempt.twice and answer.number:
+        again = await shop.order(attempt)
+        results.refusals[again.code, again.reason] += 1
+        if again.order_number != answer.number:
+            results.surprises.append("a cart that is an order was not refused naming it")
 
 
-async def _ask(client: CheckoutClient, attempt: Attempt) -> Answered:
-    expected = attempt.total
-    if attempt.wrong_total:
-        expected = expected.plus(Money.parse("0.01", expected.currency))
-    cart_id = "" if attempt.without_id else attempt.cart.id
-    if attempt.at_gateway:
-        return await client.complete_order(
-            cart_id,
-            attempt.payment_id,
-            shopper=attempt.shopper,
-            store=attempt.store_code,
-            expected_total=expected,
-            deadline=DEADLINE,
-        )
-    return await client.place_order(
-        cart_id,
-        shopper=attempt.shopper,
-        store=attempt.store_code,
-        expected_total=expected,
-        deadline=DEADLINE,
-    )
-
-
-def _count(results: _Results, attempt: Attempt, answer: Answered) -> None:
-    match answer:
-        case OrderPlaced():
-            results.answered[attempt.cart.id] = answer.order_number
-            if attempt.expected:
-                results.surprises.append(f"an order instead of {attempt.expected}")
-        case Refused():
-            results.refusals[str(answer.code or "no code"), str(answer.reason)] += 1
-            if answer.reason is not attempt.expected and answer.reason not in _STOCK_REASONS:
-                results.surprises.append(f"{answer.reason} instead of {attempt.expected}")
-        case Pending():
-            results.surprises.append("no outcome in time")
-
-
-def _count_repeat(results: _Results, first: OrderPlaced, again: Answered) -> None:
-    if isinstance(again, Refused):
-        results.refusals[str(again.code), str(again.reason)] += 1
-    if not (isinstance(again, Refused) and again.order_number == first.order_number):
-        results.surprises.append("a cart that is an order was not refused naming it")
+def _count(results: _Results, attempt: Attempt, answer: Ordered) -> None:
+    if answer.number:
+        results.answered[attempt.cart.id] = answer.number
+        if attempt.expected:
+            results.surprises.append(f"an order instead of {attempt.expected}")
+        if answer.total != attempt.total:
+            results.surprises.append(f"shown {attempt.total}, ordered {answer.total}")
+        return
+    results.refusals[answer.code or "no code", answer.reason] += 1
+    if answer.reason != attempt.expected and answer.reason not in _STOCK_REASONS:
+        results.surprises.append(f"{answer.reason} instead of {attempt.expected}")
 
 
 def _print_results(console: Console, results: _Results, undone: int) -> None:

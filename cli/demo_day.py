@@ -15,6 +15,7 @@ from commerce.domain.money import Money
 from commerce.domain.payments import PaymentChoice, PaymentMethod
 from commerce.domain.shipping import ShippingMethod
 from commerce.domain.stores import Store
+from commerce.domain.taxes import TaxRate
 
 CURRENCY = "USD"
 HOT_DEMAND = 15
@@ -33,6 +34,17 @@ OPEN_STORE = Store(
         PaymentMethod.PURCHASEORDER,
     ),
     shipping_methods=tuple(ShippingMethod),
+)
+TAX_RATES = tuple(
+    TaxRate(country_code=country, region=region, title=title, rate_ppm=ppm)
+    for country, region, title, ppm in (
+        ("US", "TX", "Texas sales tax", 82_500),
+        ("CA", "", "GST", 50_000),
+        ("CA", "ON", "HST Ontario", 130_000),
+        ("DE", "", "Mehrwertsteuer", 190_000),
+        ("FR", "", "TVA", 200_000),
+        ("JP", "", "Consumption tax", 100_000),
+    )
 )
 MEMBERS_STORE = OPEN_STORE.model_copy(update={"code": "demo_members", "guest_checkout": False})
 
@@ -70,8 +82,11 @@ class Attempt:
     """One cart of the day, how it is checked out, and what must come of it.
 
     Attributes:
+        made: The cart exists.
+        dearer: A product of the cart whose price goes up once the shopper has seen the total.
         expected: The only refusal that may come; None when the order must come, unless stock ran
             out.
+        refused_on_the_way: A step before the checkout is refused, as documented.
         at_gateway: ``complete_order`` with a sandbox payment, else ``place_order``.
         twice: The shopper orders once more, under another key.
         total: What the shopper was shown.
@@ -79,14 +94,15 @@ class Attempt:
 
     cart: Cart
     shopper: Shopper
-    saved: bool = True
+    made: bool = True
     store_code: str = ""
     at_gateway: bool = False
     payment_fault: str = ""
-    wrong_total: bool = False
+    dearer: Product | None = None
     twice: bool = False
     expected: RefusalReason | None = None
     without_id: bool = False
+    refused_on_the_way: bool = False
     payment_id: str = ""
     total: Money = field(default_factory=lambda: Money.zero(CURRENCY))
 
@@ -123,7 +139,7 @@ def read_day() -> list[Attempt]:
 
 
 def _attempt(n: int, rows: list[dict[str, str]]) -> Attempt:
-    customer_id = f"household-{rows[0]['household_id']}" if n % 3 == 0 else None
+    customer_id = f"household-{rows[0]['household_id']}-{n}" if n % 3 == 0 else None
     address = _ADDRESSES[n % len(_ADDRESSES)]
     methods = OPEN_STORE.payment_methods
     cart = Cart(
@@ -164,7 +180,7 @@ def _no_cart_id(attempt: Attempt) -> None:
 
 
 def _unknown_cart(attempt: Attempt) -> None:
-    attempt.saved = False
+    attempt.made = False
     attempt.expected = RefusalReason.CART_NOT_FOUND
 
 
@@ -185,6 +201,7 @@ def _other_owner(attempt: Attempt) -> None:
 def _members_only(attempt: Attempt) -> None:
     _as_guest(attempt)
     _change(attempt, RefusalReason.GUEST_CHECKOUT_DISABLED, store_code=MEMBERS_STORE.code)
+    attempt.refused_on_the_way = True
 
 
 def _no_email(attempt: Attempt) -> None:
@@ -194,15 +211,18 @@ def _no_email(attempt: Attempt) -> None:
 
 def _no_items(attempt: Attempt) -> None:
     _change(attempt, RefusalReason.CART_EMPTY, lines=())
+    attempt.refused_on_the_way = True
 
 
 def _no_shipping_address(attempt: Attempt) -> None:
     _change(attempt, RefusalReason.SHIPPING_ADDRESS_MISSING, shipping_address=None)
+    attempt.refused_on_the_way = True
 
 
 def _country_not_allowed(attempt: Attempt) -> None:
     address = _person("CH", "Bern", "", "3011", "Beispielgasse 1")
-    _change(attempt, RefusalReason.COUNTRY_NOT_ALLOWED, shipping_address=address)
+    _change(attempt, RefusalReason.SHIPPING_ADDRESS_MISSING, shipping_address=address)
+    attempt.refused_on_the_way = True
 
 
 def _wrong_postcode(attempt: Attempt) -> None:
@@ -226,12 +246,21 @@ def _no_payment_method(attempt: Attempt) -> None:
 def _payment_method_off(attempt: Attempt) -> None:
     attempt.at_gateway = False
     choice = PaymentChoice(method=PaymentMethod.CASHONDELIVERY)
-    _change(attempt, RefusalReason.PAYMENT_METHOD_UNAVAILABLE, payment=choice)
+    _change(attempt, RefusalReason.PAYMENT_METHOD_MISSING, payment=choice)
+    attempt.refused_on_the_way = True
 
 
 def _total_changed(attempt: Attempt) -> None:
-    attempt.wrong_total = True
-    attempt.expected = RefusalReason.TOTAL_CHANGED
+    attempt.dearer = Product(
+        sku=f"of-the-day-{attempt.cart.id[:8]}",
+        name="Offer of the day",
+        kind=ProductKind.SIMPLE,
+        price=Money.parse("1.00", CURRENCY),
+        quantity=1,
+    )
+    line = CartLine(sku=attempt.dearer.sku, quantity=1)
+    lines = (*attempt.cart.lines, line)
+    _change(attempt, RefusalReason.TOTAL_CHANGED, lines=lines)
 
 
 def _bad_payment(attempt: Attempt) -> None:

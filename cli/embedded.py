@@ -112,15 +112,23 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-class Embedded:
-    """A running Temporal server, store and worker."""
+@dataclass(frozen=True)
+class Ports:
+    """Where the Temporal server, its UI and the GraphQL server listen."""
 
-    def __init__(
-        self, data_dir: Path, settings: Settings, temporal_port: int, ui_port: int
-    ) -> None:
+    temporal: int
+    ui: int
+    api: int
+
+
+class Embedded:
+    """A running Temporal server, store, worker and GraphQL server."""
+
+    def __init__(self, data_dir: Path, settings: Settings, ports: Ports) -> None:
         self.data_dir = data_dir
-        self.address = f"{LOOPBACK}:{temporal_port}"
-        self.ui_url = f"http://{LOOPBACK}:{ui_port}"
+        self.address = f"{LOOPBACK}:{ports.temporal}"
+        self.ui_url = f"http://{LOOPBACK}:{ports.ui}"
+        self.api_url = f"http://{LOOPBACK}:{ports.api}/graphql"
         self._health_port = _free_port()
         environment = {
             name: value
@@ -131,28 +139,43 @@ class Embedded:
             "Temporal server",
             [
                 temporal_program(),
-                *temporal_arguments(temporal_port, ui_port, data_dir / "temporal.db"),
+                *temporal_arguments(ports.temporal, ports.ui, data_dir / "temporal.db"),
             ],
             environment,
             data_dir / "temporal.log",
         )
+        ours = {
+            **environment,
+            "TEMPORAL_ADDRESS": self.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
+            "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
+        }
         self._worker = _Child(
             "worker",
             [sys.executable, "-P", "-m", "worker"],
             {
-                **environment,
-                "TEMPORAL_ADDRESS": self.address,
-                "TEMPORAL_CONFIG_FILE": os.devnull,
-                "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
-                "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
+                **ours,
                 "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
                 "CHECKOUT_HEALTH_PORT": str(self._health_port),
             },
             data_dir / "worker.log",
         )
+        self._api = _Child(
+            "GraphQL server",
+            [sys.executable, "-P", "-m", "api"],
+            {
+                **ours,
+                "CHECKOUT_API_HOST": LOOPBACK,
+                "CHECKOUT_API_PORT": str(ports.api),
+                "CHECKOUT_API_DEVELOPMENT": "true",
+                "CHECKOUT_CUSTOMER_TOKEN_SECRET": settings.customer_token_secret.get_secret_value(),
+            },
+            data_dir / "api.log",
+        )
 
     def start(self, tell: Callable[[str], None]) -> None:
-        """Start both and wait until they are ready.
+        """Start all and wait until they are ready.
 
         Raises:
             CliError: One did not start; the message says what its log says.
@@ -162,12 +185,17 @@ class Embedded:
         self._wait(self._server, lambda: asyncio.run(_answers(self.address)))
         tell("starting the worker")
         self._worker.start()
-        self._wait(self._worker, self._worker_ready)
+        health = f"http://{LOOPBACK}:{self._health_port}/health/ready"
+        self._wait(self._worker, lambda: _is_ready(health))
+        tell("starting the GraphQL server")
+        self._api.start()
+        health = self.api_url.replace("/graphql", "/health/ready")
+        self._wait(self._api, lambda: _is_ready(health))
         self._announce()
 
     def watch(self, tell: Callable[[str], None]) -> None:
         """Start again what has died."""
-        for child in (self._server, self._worker):
+        for child in (self._server, self._worker, self._api):
             status = child.exit_status
             if status is not None:
                 time.sleep(RESTART_PAUSE_S)
@@ -195,7 +223,8 @@ class Embedded:
             watcher.join()
 
     def stop(self) -> None:
-        """Stop the worker, which finishes what is under way, then the server."""
+        """Stop the GraphQL server, which answers what is under way, the worker, then Temporal."""
+        self._api.stop()
         self._worker.stop()
         self._server.stop()
 
@@ -210,16 +239,9 @@ class Embedded:
             worker_pid=self._worker.pid,
             temporal_address=self.address,
             ui_url=self.ui_url,
+            api_url=self.api_url,
         )
         announce(self.data_dir, running)
-
-    def _worker_ready(self) -> bool:
-        url = f"http://{LOOPBACK}:{self._health_port}/health/ready"
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
 
     def _wait(self, child: _Child, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -231,9 +253,7 @@ class Embedded:
 
 
 @contextmanager
-def embedded(
-    data_dir: Path, temporal_port: int, ui_port: int, tell: Callable[[str], None]
-) -> Generator[Embedded]:
+def embedded(data_dir: Path, ports: Ports, tell: Callable[[str], None]) -> Generator[Embedded]:
     """Everything in one process tree, stopped in order at the end.
 
     Raises:
@@ -241,22 +261,31 @@ def embedded(
     """
     settings = prepare(data_dir)
     with owned(data_dir):
-        if temporal_port == ui_port:
-            raise CliError(f"port {ui_port} cannot serve both Temporal and its UI")
-        for port in (temporal_port, ui_port):
+        wanted = (ports.temporal, ports.ui, ports.api)
+        if len(set(wanted)) < len(wanted):
+            raise CliError("Temporal, its UI and the GraphQL server need a port each")
+        for port in wanted:
             _require_free(port)
         database = Database(settings.store_url)
         try:
             upgrade(database)
         finally:
             database.close()
-        running = Embedded(data_dir, settings, temporal_port, ui_port)
+        running = Embedded(data_dir, settings, ports)
         try:
             running.start(tell)
             yield running
         finally:
             tell("stopping")
             running.stop()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 (our own)
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 async def _answers(address: str) -> bool:
@@ -274,7 +303,7 @@ def _require_free(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except (OSError, OverflowError):
             raise CliError(
-                f"port {port} is in use: choose others with --temporal-port and --ui-port"
+                f"port {port} is in use: choose others with --temporal-port, --ui-port, --api-port"
             ) from None
 
 

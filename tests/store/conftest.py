@@ -19,10 +19,10 @@ from commerce.adapters.store.models import Base
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
-from commerce.domain.carts import Cart, CartSnapshot
+from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Refusal
 from commerce.domain.orders import Order
-from tests.builders import TestClock, build, cart, product
+from tests.builders import TestClock, build, cart, product, unnumbered
 from tests.conftest import Server
 
 HOLD_TTL = timedelta(minutes=15)
@@ -97,6 +97,12 @@ class Shop:
         found = self.store.order_book.find(placed.order_number)
         assert found is not None
         return found
+
+    def content(self, cart_id: str) -> tuple[Cart, CartStatus]:
+        """A cart as it stands, whatever numbers its lines have."""
+        found = self.store.carts.find(cart_id)
+        assert found is not None
+        return unnumbered(found[0]), found[1]
 
     def units(self, sku: str) -> tuple[int, int]:
         """On hand and held."""

@@ -10,7 +10,7 @@ from commerce.adapters.store import audit
 from commerce.adapters.store.models import Base
 from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.stores import Store
-from tests.builders import checkout
+from tests.builders import checkout, tax
 from tests.store.conftest import HOLD_TTL, Opened, Shop
 
 ORDERED = checkout("ordered").id
@@ -38,6 +38,7 @@ COMMITTED = "a committed hold belongs to an order, and the other way round"
 SOLD = "what was sold from stock is what was ordered"
 CONVERTED = "a cart is converted exactly when it has an order"
 LINES = "an order's lines add up to its subtotal"
+TAXES = "an order's taxes add up to its tax"
 NO_GAPS = "order numbers have no gaps"
 NUMBER = "an order number is its prefix and nine digits"
 OUTBOX = "every order has its event in the outbox"
@@ -75,6 +76,9 @@ PLANTS = (
     plant(LINES, "000000001", "UPDATE orders SET subtotal_minor=1 WHERE number='000000001'"),
     plant(LINES, "000000001", "UPDATE order_lines SET total_minor=1 WHERE sku='apple'"),
     plant(LINES, "000000001", "DELETE FROM order_lines WHERE order_number='000000001'"),
+    plant(TAXES, "000000001", "UPDATE orders SET tax_minor=1 WHERE number='000000001'"),
+    plant(TAXES, "000000001", "UPDATE orders SET shipping_tax_minor=0 WHERE number='000000001'"),
+    plant(TAXES, "000000001", "UPDATE order_lines SET tax_minor=0 WHERE order_number='000000001'"),
     plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 3 WHERE prefix=''"),
     plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 1 WHERE prefix=''"),
     plant(NO_GAPS, "", "UPDATE orders SET number='000000009' WHERE number='000000002'"),
@@ -97,6 +101,7 @@ def fill(shop: Shop) -> None:
     """A store in which everything has happened: sold, held, refused, left alone."""
     shop.stock(apple=5, pear=5, plum=5)
     shop.store.stores.add(Store(code="north", order_prefix="N"))
+    shop.store.stores.set_tax_rate("default", tax("8.25", "TX"))
     shop.save("ordered", ("apple", 2))
     shop.save("ordered-too", ("pear", 1))
     shop.save("northern", ("pear", 1), store_code="north")

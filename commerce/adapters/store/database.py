@@ -1,5 +1,6 @@
 """Connections and transactions, for SQLite (embedded) and PostgreSQL."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 BUSY_TIMEOUT_S = 10
 """How long a statement waits for another's lock before it fails and its activity is retried."""
 
+logger = logging.getLogger("checkout.store")
 READERS = 8
 """Connections that read from SQLite at a time."""
 
@@ -78,6 +80,16 @@ class Database:
     def insert(self, table: type[DeclarativeBase]) -> "postgresql.Insert | sqlite.Insert":
         """An insert that knows ON CONFLICT, in the dialect of this database."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def answers(self) -> bool:
+        """Whether the database can be reached."""
+        try:
+            with self._readers.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            logger.warning("the store does not answer", exc_info=True)
+            return False
+        return True
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,0 +1,286 @@
+"""Carts and what is in them."""
+
+from collections.abc import Awaitable, Callable
+from math import ceil
+from typing import Any
+
+from api.present.values import Object, hashed_uid, money, uid
+from commerce.domain.addresses import Address
+from commerce.domain.cart_edits import payment_methods
+from commerce.domain.cart_errors import CART_RULES, CartProblem
+from commerce.domain.carts import CartLine, CartView, OfferedProduct, ProductKind
+from commerce.domain.money import Money, MoneyError
+from commerce.domain.payments import PaymentMethod
+from commerce.domain.regions import region_of
+from commerce.domain.shipping import ShippingMethod, shipping_amount
+from commerce.domain.totals import Totals, add_up
+
+Shown = Callable[[Money], Awaitable[None]]
+"""Called with the grand total when a shopper is shown it."""
+
+_ITEM_TYPES = {ProductKind.SIMPLE: "SimpleCartItem", ProductKind.VIRTUAL: "VirtualCartItem"}
+_PRODUCT_TYPES = {ProductKind.SIMPLE: "SimpleProduct", ProductKind.VIRTUAL: "VirtualProduct"}
+_UNSET = {"code": "", "title": "", "purchase_order_number": None}
+
+
+def cart_object(view: CartView, shown: Shown | None = None) -> Object:
+    """``Cart``.
+
+    Args:
+        view: The cart.
+        shown: None for an estimate, which promises nothing.
+    """
+    cart = view.cart
+    totals = _totals(view)
+    items = [_item(view, line, totals) for line in cart.lines]
+
+    async def prices(info: Any) -> Object | None:
+        if totals is None:
+            return None
+        if shown:
+            await shown(totals.grand_total)
+        return _prices(totals)
+
+    def items_v2(
+        info: Any,
+        pageSize: int = 20,  # noqa: N803 (the schema's name)
+        currentPage: int = 1,  # noqa: N803
+        sort: Object | None = None,
+    ) -> Object:
+        return _page(items, view, pageSize, currentPage, sort)
+
+    return {
+        "id": cart.id,
+        "email": cart.email,
+        "is_virtual": view.is_virtual,
+        "total_quantity": float(sum(line.quantity for line in cart.lines)),
+        "total_summary_quantity_including_config": float(sum(x.quantity for x in cart.lines)),
+        "items": items,
+        "itemsV2": items_v2,
+        "prices": prices,
+        "shipping_addresses": _shipping_addresses(view),
+        "billing_address": _address(cart.id, "billing", cart.billing_address),
+        "available_payment_methods": [
+            {"code": each.value, "title": each.label, "is_deferred": False}
+            for each in payment_methods(view)
+        ],
+        "selected_payment_method": _selected_payment(view),
+        "available_gift_wrappings": [],
+        "gift_receipt_included": False,
+        "printed_card_included": False,
+        "rules": [],
+    }
+
+
+def _totals(view: CartView) -> Totals | None:
+    try:
+        return view.snapshot().totals()
+    except MoneyError:
+        return None
+
+
+def _prices(totals: Totals) -> Object:
+    currency = totals.subtotal.currency
+    line_tax = add_up(totals.line_taxes, currency)
+    taxes = totals.tax_rate and {"label": totals.tax_rate.title, "amount": money(totals.tax)}
+    return {
+        "grand_total": money(totals.grand_total),
+        "grand_total_excluding_tax": money(totals.subtotal.plus(totals.shipping)),
+        "subtotal_excluding_tax": money(totals.subtotal),
+        "subtotal_including_tax": money(totals.subtotal.plus(line_tax)),
+        "subtotal_with_discount_excluding_tax": money(totals.subtotal),
+        "applied_taxes": [taxes] if taxes else [],
+        "discounts": [],
+    }
+
+
+# -- items --------------------------------------------------------------------------------------
+
+
+def _item(view: CartView, line: CartLine, totals: Totals | None) -> Object:
+    product = view.products[line.sku]
+    problem = _unavailable(product, line.quantity)
+    message = CART_RULES[problem].text if problem else None
+    short = problem in (CartProblem.QUANTITY_UNAVAILABLE, CartProblem.OUT_OF_STOCK)
+    return {
+        "__typename": _ITEM_TYPES[product.kind],
+        "id": str(line.id),
+        "uid": uid(line.id),
+        "quantity": float(line.quantity),
+        "product": product_object(product, view.store.currency),
+        "prices": _item_prices(view, line, product.price) if totals else None,
+        "errors": [{"code": "ITEM_QTY" if short else "UNDEFINED", "message": message}]
+        if problem
+        else [],
+        "is_available": problem is None,
+        "not_available_message": message,
+        "available_gift_wrapping": [],
+        "customizable_options": [],
+    }
+
+
+def _unavailable(product: OfferedProduct, quantity: int) -> CartProblem | None:
+    if product.price is None:
+        return CartProblem.NOT_SALABLE
+    if product.available is None or product.available >= quantity:
+        return None
+    return CartProblem.QUANTITY_UNAVAILABLE if product.available else CartProblem.OUT_OF_STOCK
+
+
+def _item_prices(view: CartView, line: CartLine, price: Money | None) -> Object | None:
+    if price is None:
+        return None
+    row = price.times(line.quantity)
+    rate = view.tax_rate
+    return {
+        "price": money(price),
+        "price_including_tax": money(price.plus(rate.on(price)) if rate else price),
+        "row_total": money(row),
+        "row_total_including_tax": money(row.plus(rate.on(row)) if rate else row),
+        "original_item_price": money(price),
+        "original_row_total": money(row),
+        "total_item_discount": money(Money.zero(price.currency)),
+        "discounts": [],
+        "fixed_product_taxes": [],
+    }
+
+
+def product_object(product: OfferedProduct, currency: str) -> Object:
+    """``ProductInterface``: what a checkout knows of a product."""
+    price = product.price or Money.zero(currency)
+    tag = {
+        "regular_price": money(price),
+        "final_price": money(price),
+        "discount": {"amount_off": 0.0, "percent_off": 0.0},
+    }
+    return {
+        "__typename": _PRODUCT_TYPES[product.kind],
+        "uid": uid(product.sku),
+        "sku": product.sku,
+        "name": product.name,
+        "stock_status": "OUT_OF_STOCK" if product.available == 0 else "IN_STOCK",
+        "price_range": {"minimum_price": tag, "maximum_price": tag},
+        "price_tiers": [],
+        "categories": [],
+        "url_rewrites": [],
+        "custom_attributesV2": {"items": [], "errors": []},
+        "gift_message_available": False,
+        "gift_wrapping_available": False,
+        "rating_summary": 0.0,
+        "review_count": 0,
+        "reviews": {"items": []},
+    }
+
+
+_SORTS: dict[str, Callable[[Object], Any]] = {
+    "SKU": lambda item: item["product"]["sku"],
+    "NAME": lambda item: item["product"]["name"],
+    "QTY": lambda item: item["quantity"],
+    "PRICE": lambda item: item["prices"]["price"]["value"] if item["prices"] else 0.0,
+    "ROW_TOTAL": lambda item: item["prices"]["row_total"]["value"] if item["prices"] else 0.0,
+}
+
+
+def _page(
+    items: list[Object], view: CartView, size: int, current: int, sort: Object | None
+) -> Object:
+    """A page of items; fields that only a catalogue knows sort as the lines were added."""
+    size, current = max(size, 1), max(current, 1)
+    ordered = list(items)
+    if sort:
+        key = _SORTS.get(sort["field"])
+        if key:
+            ordered.sort(key=key)
+        if sort["order"] == "DESC":
+            ordered.reverse()
+    return {
+        "items": ordered[(current - 1) * size : current * size],
+        "total_count": len(items),
+        "page_info": {
+            "current_page": current,
+            "page_size": size,
+            "total_pages": ceil(len(items) / size),
+        },
+    }
+
+
+# -- addresses, shipping, payment ---------------------------------------------------------------
+
+
+def _shipping_addresses(view: CartView) -> list[Object]:
+    cart = view.cart
+    address = _address(cart.id, "shipping", cart.shipping_address)
+    if address is None:
+        return []
+    chosen = view.store.offered_shipping(cart.shipping_method)
+    methods = [shipping_method_object(view, each) for each in view.store.shipping_methods]
+    return [
+        {
+            **address,
+            "available_shipping_methods": [] if view.is_virtual else methods,
+            "selected_shipping_method": shipping_method_object(view, chosen)
+            if chosen and not view.is_virtual
+            else None,
+            "same_as_billing": cart.shipping_address == cart.billing_address,
+            "cart_items_v2": [],
+        }
+    ]
+
+
+def shipping_method_object(view: CartView, method: ShippingMethod) -> Object:
+    """``AvailableShippingMethod`` and ``SelectedShippingMethod``."""
+    snapshot = view.snapshot()
+    subtotal = add_up((line.total for line in snapshot.lines), view.store.currency)
+    units = sum(line.quantity for line in snapshot.lines if line.kind is ProductKind.SIMPLE)
+    amount = shipping_amount(method, subtotal, units) if units else Money.zero(subtotal.currency)
+    rate = view.tax_rate
+    tax = rate.on(amount) if rate and rate.on_shipping else Money.zero(amount.currency)
+    return {
+        "carrier_code": method.value,
+        "carrier_title": method.names.carrier_title,
+        "method_code": method.names.method_code,
+        "method_title": method.names.method_title,
+        "amount": money(amount),
+        "base_amount": money(amount),
+        "price_excl_tax": money(amount),
+        "price_incl_tax": money(amount.plus(tax)),
+        "available": True,
+        "error_message": "",
+    }
+
+
+def _address(cart_id: str, role: str, address: Address | None) -> Object | None:
+    if address is None:
+        return None
+    region = region_of(address)
+    return {
+        "uid": hashed_uid(cart_id, role),
+        "firstname": address.firstname,
+        "lastname": address.lastname,
+        "middlename": address.middlename or None,
+        "prefix": address.prefix or None,
+        "suffix": address.suffix or None,
+        "company": address.company or None,
+        "street": list(address.street),
+        "city": address.city,
+        "region": region
+        and {"code": region.code, "label": region.name, "region_id": region.region_id},
+        "postcode": address.postcode or None,
+        "country": {"code": address.country_code, "label": address.country_code},
+        "telephone": address.telephone or None,
+        "fax": address.fax or None,
+        "vat_id": address.vat_id or None,
+        "custom_attributes": [],
+    }
+
+
+def _selected_payment(view: CartView) -> Object:
+    choice = view.cart.payment
+    if choice is None:
+        return _UNSET
+    titles = {method.value: method.label for method in PaymentMethod}
+    return {
+        "code": choice.method,
+        "title": titles.get(choice.method, choice.method),
+        "purchase_order_number": choice.purchase_order_number or None,
+    }

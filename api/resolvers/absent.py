@@ -1,0 +1,86 @@
+"""What storefronts may ask for and does not exist here: coupons, gifts, what follows an order.
+
+A document that names a field we lack is refused as a whole, so the fields are there; they say no.
+"""
+
+from typing import Any
+
+from ariadne import MutationType, QueryType
+
+from api.errors import ApiError
+from api.present.values import Object
+from api.resolvers.carts import shown
+from api.services import Info, cart_error, look_at
+from commerce.domain.cart_errors import CartProblem
+
+query, mutation = QueryType(), MutationType()
+
+_REFUSED = {
+    "addBundleProductsToCart": "Products with options are not sold here.",
+    "addDownloadableProductsToCart": "Products with options are not sold here.",
+    "applyGiftCardToCart": "Gift cards are not accepted here.",
+    "removeGiftCardFromCart": "Gift cards are not accepted here.",
+    "reorderItems": "Orders cannot be repeated here.",
+    "cancelOrder": "Orders are not cancelled here.",
+    "confirmCancelOrder": "Orders are not cancelled here.",
+    "requestGuestOrderCancel": "Orders are not cancelled here.",
+    "requestReturn": "Orders are not returned here.",
+    "requestGuestReturn": "Orders are not returned here.",
+    "confirmReturn": "Orders are not returned here.",
+    "createPaymentOrder": "Payments are not made here.",
+    "syncPaymentOrder": "Payments are not made here.",
+}
+
+
+def _refuse(_: Any, info: Info, **_arguments: Any) -> Object:
+    raise ApiError(_REFUSED[info.field_name])
+
+
+for _name in _REFUSED:
+    mutation.field(_name)(_refuse)
+
+
+@query.field("getPaymentConfig")
+def payment_config(_: Any, info: Info, **_arguments: Any) -> None:
+    """None: no page shows an online payment method of ours."""
+
+
+@query.field("getPaymentOrder")
+def payment_order(_: Any, info: Info, **_arguments: Any) -> Object:
+    """Payments are made at the gateway; ``completeOrder`` takes their ids."""
+    raise ApiError("Payments are not made here.")
+
+
+@mutation.field("setCartAsInactive")
+async def set_cart_as_inactive(
+    _: Any,
+    info: Info,
+    cartId: str,  # noqa: N803 (the schema's name)
+) -> Object:
+    """A cart ends as an order or in another cart; it is not given up."""
+    await look_at(info, cartId)
+    return {"success": False, "error": "Carts are not given up here."}
+
+
+@mutation.field("applyCouponToCart")
+@mutation.field("applyCouponsToCart")
+async def apply_coupon(_: Any, info: Info, input: Object | None = None) -> Object:  # noqa: A002
+    """There are no coupons, so none is valid."""
+    await look_at(info, (input or {}).get("cart_id"))
+    raise cart_error(CartProblem.COUPON_INVALID)
+
+
+@mutation.field("removeCouponFromCart")
+async def remove_coupon(_: Any, info: Info, input: Object | None = None) -> Object:  # noqa: A002
+    """The cart: there was no coupon on it."""
+    return shown(info, await look_at(info, (input or {}).get("cart_id")))
+
+
+@mutation.field("setGiftOptionsOnCart")
+async def set_gift_options(_: Any, info: Info, input: Object | None = None) -> Object:  # noqa: A002
+    """The cart, if no option is wanted."""
+    given = input or {}
+    view = await look_at(info, given.pop("cart_id", None))
+    if any(given.values()):
+        raise ApiError("Gift options are not offered here.")
+    return shown(info, view)

@@ -1,0 +1,139 @@
+"""The GraphQL server: settings -> store and client -> resolvers -> HTTP. Run: ``python -m api``."""
+
+import asyncio
+import logging
+import sys
+from datetime import timedelta
+from functools import partial
+
+import uvicorn
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+
+from api.app import create_app
+from api.context import Authenticate
+from api.execution import Executor
+from api.identity import (
+    BadTokenError,
+    CustomerClaims,
+    KeyFile,
+    SharedSecret,
+    TokenIssuer,
+    TokenVerifier,
+)
+from api.resolvers import build_schema
+from api.services import Services, make_context
+from client import CheckoutClient, CheckoutUnavailableError
+from commerce.adapters.addresses import PostalRules
+from commerce.adapters.store.schema import SchemaError, check
+from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.tokens import SealedTokens, TokenKeyError
+from commerce.domain.model import first_problem
+from commerce.settings import Settings
+
+SHUTDOWN_GRACE_S = 5
+"""Beyond the deadline of a checkout: every one that runs is answered before the server ends."""
+
+logger = logging.getLogger("checkout.api")
+
+
+def build_app(settings: Settings, store: SqlStore, checkout: CheckoutClient) -> Starlette:
+    """The ASGI application.
+
+    Raises:
+        OSError: The key file of customer tokens cannot be read.
+        ValueError: A key of customer or order tokens cannot be used.
+    """
+    services = Services(
+        checkout=checkout,
+        shopping=store.shopping,
+        order_book=store.order_book,
+        stores=store.stores,
+        address_rules=PostalRules(),
+        order_tokens=SealedTokens.parse(settings.order_token_keys.get_secret_value()),
+        issuer=token_issuer(settings) if settings.api_development else None,
+        deadline=timedelta(seconds=settings.api_deadline_s),
+    )
+
+    async def is_ready() -> bool:
+        store_answers = await asyncio.to_thread(store.database.answers)
+        return store_answers and await checkout.is_available()
+
+    return create_app(
+        Executor(build_schema(), development=settings.api_development),
+        _authenticate(settings),
+        partial(make_context, services),
+        is_ready=is_ready,
+        origins=settings.origins,
+        explorer=settings.api_development,
+    )
+
+
+def _authenticate(settings: Settings) -> Authenticate:
+    secret = settings.customer_token_secret.get_secret_value()
+    if settings.customer_token_keys is not None:
+        keys = KeyFile(settings.customer_token_keys)
+    elif secret:
+        keys = SharedSecret(secret.encode())
+    else:
+        return _no_customers
+    return TokenVerifier(
+        keys, settings.customer_token_issuer, settings.customer_token_audience
+    ).verify
+
+
+def _no_customers(_token: str) -> CustomerClaims:
+    raise BadTokenError("no key of customer tokens is set")
+
+
+def token_issuer(settings: Settings) -> TokenIssuer | None:
+    """What signs customer tokens in development; None without a shared secret."""
+    secret = settings.customer_token_secret.get_secret_value()
+    if not secret:
+        return None
+    return TokenIssuer(
+        secret.encode(), settings.customer_token_issuer, settings.customer_token_audience
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is under way."""
+    store = open_store(settings)
+    check(store.database)
+    checkout = await CheckoutClient.connect(settings.task_queue)
+    config = uvicorn.Config(
+        build_app(settings, store, checkout),
+        host=settings.api_host,
+        port=settings.api_port,
+        access_log=False,  # a GET's query would be in it, with what only the shopper may know
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=settings.api_deadline_s + SHUTDOWN_GRACE_S,
+    )
+    await uvicorn.Server(config).serve()
+    store.database.close()
+
+
+def main() -> int:
+    """Run; 2 with one line on standard error when it cannot start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        asyncio.run(run(Settings()))
+    except ValidationError as error:
+        return _complain(f"setting {first_problem(error)}")
+    except (
+        CheckoutUnavailableError,
+        TokenKeyError,
+        SchemaError,
+        SQLAlchemyError,
+        OSError,
+        ValueError,
+    ) as error:
+        return _complain(str(error))
+    return 0
+
+
+def _complain(why: str) -> int:
+    print(f"api: {why.splitlines()[0]}", file=sys.stderr)  # noqa: T201
+    return 2

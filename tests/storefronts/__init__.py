@@ -1,0 +1,1 @@
+"""What public storefronts send, fetched from their packages."""
