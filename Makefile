@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := activities api cli client commerce docs workflows worker.py tests
+SOURCES := activities api bench cli client commerce docs workflows worker.py tests
 
 # Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo dev test check lock histories docs clean
+.PHONY: install demo dev test check lock histories docs explorer browser test-browser clean
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -15,6 +15,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	@echo "installing into $(VENV): about half a minute"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[dev]"
+	@$(BIN)/python -m api.explorer_assets || echo "all else works without it; make explorer tries again"
 	touch $@
 
 demo: install  ## a real day of 616 baskets, through a real Temporal server
@@ -25,6 +26,19 @@ dev: install  ## everything embedded, until Ctrl-C
 
 test: check  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(MAKE) test-browser
+
+explorer: install  ## GraphiQL's files, fetched once by npm
+	@$(BIN)/python -m api.explorer_assets
+
+test-browser: explorer browser  ## the explorer in a real browser
+	$(BIN)/python -m pytest tests/browser
+
+browser:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq \
+	&& apt-get install -qq --yes --no-install-recommends chromium; } \
+	|| { echo "make test-browser needs Chromium or Google Chrome on PATH" >&2; exit 1; }
 
 check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/ruff format --check $(SOURCES)

@@ -22,9 +22,10 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from api.context import Authenticate, Caller, Report, read_caller
-from api.errors import ApiError, ErrorCategory, RequestError
+from api.errors import INTERNAL, ApiError, RequestError
 from api.execution import Executor
 from api.explorer import explorer_routes, page, wants_html
+from commerce.domain.errors import Category
 from commerce.domain.model import first_problem
 
 MakeContext = Callable[[Caller, Report], Awaitable[Any]]
@@ -164,7 +165,7 @@ async def _answer_nobody(_request: Request, _error: Exception) -> Response:
 
 async def _answer_bug(_request: Request, _error: Exception) -> Response:
     """Starlette raises the exception again once this is sent, and the server logs it."""
-    error = ApiError("Internal server error", ErrorCategory.INTERNAL)
+    error = ApiError("Internal server error", INTERNAL)
     return _respond(500, RequestError([error]).body)
 
 
@@ -174,7 +175,7 @@ def _check_origin(request: Request, origins: Sequence[str]) -> None:
     if origin is None or "*" in origins or origin in origins:
         return
     if origin.partition("://")[2] != request.headers.get("Host", ""):
-        error = ApiError("This origin is not allowed.", ErrorCategory.AUTHORIZATION)
+        error = ApiError("This origin is not allowed.", Category.AUTHORIZATION)
         raise RequestError([error], status=403)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from graphql import GraphQLError, GraphQLResolveInfo, located_error
 from starlette.requests import Request
 
-from api.errors import ApiError, ErrorCategory, RequestError
+from api.errors import ApiError, RequestError
 from api.identity import BadTokenError, CustomerClaims
 from commerce.domain.carts import MAX_KEY_CHARS, Shopper
+from commerce.domain.errors import Category
 
 _STORE_CODE = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _IDEMPOTENCY_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARS}}}")
@@ -97,7 +98,7 @@ def _read_claims(request: Request, authenticate: Authenticate) -> CustomerClaims
         return authenticate(token)
     except BadTokenError:
         message = "The customer token is invalid or has expired."
-        error = ApiError(message, ErrorCategory.AUTHENTICATION)
+        error = ApiError(message, Category.AUTHENTICATION)
         raise RequestError([error], status=401) from None
 
 

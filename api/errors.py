@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from graphql import (
@@ -14,18 +13,13 @@ from graphql import (
     VariableDefinitionNode,
 )
 
+from commerce.domain.errors import Category
+
 logger = logging.getLogger("checkout.api")
 
 
-class ErrorCategory(StrEnum):
-    """What ``extensions.category`` says. ``INTERNAL`` is never raised, only answered."""
-
-    INPUT = "graphql-input"
-    AUTHORIZATION = "graphql-authorization"
-    AUTHENTICATION = "graphql-authentication"
-    NO_SUCH_ENTITY = "graphql-no-such-entity"
-    ALREADY_EXISTS = "graphql-already-exists"
-    INTERNAL = "internal"
+INTERNAL = "internal"
+"""The category of what is never raised, only answered."""
 
 
 class ApiError(GraphQLError):
@@ -38,7 +32,7 @@ class ApiError(GraphQLError):
     def __init__(
         self,
         message: str,
-        category: str = ErrorCategory.INPUT,
+        category: str = Category.INPUT,
         extensions: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message, extensions={"category": str(category), **(extensions or {})})
@@ -71,15 +65,15 @@ class RequestError(Exception):
 def status_of(errors: Sequence[Mapping[str, Any]]) -> int:
     """The HTTP status of an executed request: the first error decides."""
     category = errors[0]["extensions"]["category"] if errors else None
-    if category == ErrorCategory.AUTHENTICATION:
+    if category == Category.AUTHENTICATION:
         return 401
-    return 403 if category == ErrorCategory.AUTHORIZATION else 200
+    return 403 if category == Category.AUTHORIZATION else 200
 
 
 def formatted(error: GraphQLError) -> dict[str, Any]:
     """An error that is the client's to see, as the response carries it."""
     plain = dict(error.formatted)
-    plain["extensions"] = {"category": str(ErrorCategory.INPUT), **(error.extensions or {})}
+    plain["extensions"] = {"category": str(Category.INPUT), **(error.extensions or {})}
     return plain
 
 
@@ -93,7 +87,7 @@ def internal(error: Exception, correlation_id: str) -> GraphQLError:
         "Internal server error",
         nodes=error.nodes if isinstance(error, GraphQLError) else None,
         path=path,
-        extensions={"category": str(ErrorCategory.INTERNAL), "correlation_id": correlation_id},
+        extensions={"category": INTERNAL, "correlation_id": correlation_id},
     )
 
 

@@ -83,19 +83,23 @@ def missing(folder: Path = FOLDER) -> list[str]:
 
 
 def fetch(folder: Path = FOLDER) -> None:
-    """Replace the folder by the files of all packages, all or nothing.
+    """Replace what the folder holds by the files of all packages, once all are there.
 
     Raises:
         AssetsError: npm is not there or failed, or a package is not the pinned one.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".explorer-") as temporary:
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
         archives, files = Path(temporary, "archives"), Path(temporary, "files")
         archives.mkdir()
         _pack(archives, [f"{package.name}@{package.version}" for package in PACKAGES])
         for package in PACKAGES:
             unpack(package, archives / f"{package.title}.tgz", files / package.title)
-        shutil.rmtree(folder, ignore_errors=True)
-        files.rename(folder)
+        for old in folder.iterdir():
+            if old != Path(temporary):
+                shutil.rmtree(old)
+        for new in files.iterdir():
+            new.rename(folder / new.name)
 
 
 def unpack(package: Package, archive: Path, into: Path) -> None:

@@ -24,8 +24,8 @@ from api.errors import RequestError
 CHECKOUT_FIELDS = frozenset({"placeOrder", "completeOrder", "setPaymentMethodAndPlaceOrder"})
 """At most one of these per document: many would guess carts, or try cards, in one request."""
 
-# graphql-core's own knob: its default lets 6 KB of text validate for a second. The largest
-# document of Adobe's storefront spends 2,206.
+# graphql-core's own knob: its default lets 6 KB of text validate for a second. Of the documents
+# that published storefronts send, none spends more than 1,466.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 40_000
 
 

@@ -210,9 +210,9 @@ def token(data_dir: Path, customer: str, email: str | None, hours: int) -> None:
     """Print a development token that logs CUSTOMER in: Authorization: Bearer TOKEN."""
     or_cli_error(lambda: Shopper.customer(customer))
     settings = load_settings(data_dir)
-    if settings.customer_token_keys is not None:
-        raise CliError("customers' tokens come from the identity provider: the keys are a file")
     issuer = token_issuer(settings)
+    if issuer is None or settings.customer_token_keys is not None:
+        raise CliError("customers' tokens come from the identity provider: the keys are a file")
     address = email or f"{customer}@example.com"
     click.echo(issuer.issue(customer, address, customer, "Example", timedelta(hours=hours)))
 

@@ -15,6 +15,7 @@ from cli.demo_day import MEMBERS_STORE, OPEN_STORE, TAX_RATES, Attempt, read_day
 from cli.demo_shopper import Ordered, Storefront
 from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.sql_store import SqlStore
+from commerce.domain.carts import ProductKind
 from commerce.domain.errors import RefusalReason
 from commerce.domain.money import Money
 from commerce.domain.payments import Payment, PaymentStatus
@@ -92,7 +93,12 @@ def _prepare(console: Console, store: SqlStore, baskets: int | None) -> list[Att
                 store.stores.set_tax_rate(each.code, rate)
         attempts = read_day()[:baskets]
         offers = [attempt.dearer for attempt in attempts if attempt.dearer]
-        store.catalog.put([*read_products(), *offers])
+        products = [*read_products(), *offers]
+        store.catalog.put(products)
+        kinds = {product.sku: product.kind for product in products}
+        for attempt in attempts:
+            bought = {kinds[line.sku] for line in attempt.cart.lines}
+            attempt.virtual = bought == {ProductKind.VIRTUAL}
     return attempts
 
 

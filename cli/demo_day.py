@@ -89,6 +89,7 @@ class Attempt:
         refused_on_the_way: A step before the checkout is refused, as documented.
         at_gateway: ``complete_order`` with a sandbox payment, else ``place_order``.
         twice: The shopper orders once more, under another key.
+        virtual: Nothing in it is shipped.
         total: What the shopper was shown.
     """
 
@@ -104,16 +105,21 @@ class Attempt:
     without_id: bool = False
     refused_on_the_way: bool = False
     payment_id: str = ""
+    virtual: bool = False
     total: Money = field(default_factory=lambda: Money.zero(CURRENCY))
 
 
 def read_products() -> list[Product]:
-    """The day's products; the hot ones with less stock than is asked for."""
+    """The day's products; the hot ones with too little for all, yet enough for any one."""
+    largest: dict[str, int] = {}
+    for row in _rows("baskets.csv"):
+        largest[row["sku"]] = max(int(row["quantity"]), largest.get(row["sku"], 0))
     products: list[Product] = []
     for row in _rows("products.csv"):
         virtual = row["department"] in _VIRTUAL_DEPARTMENTS
         demand = int(row["demand"])
         stock = demand * 4 // 5 if demand >= HOT_DEMAND else demand
+        stock = max(stock, largest[row["sku"]])
         products.append(
             Product(
                 sku=row["sku"],

@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from api.identity import TokenIssuer
+from api.present.values import part
 from cli.demo_day import Attempt
 from commerce.domain.addresses import Address
 from commerce.domain.money import Money
@@ -93,8 +94,8 @@ class Storefront:
             return errors
         filled = await self._post(cart.customer_id, store, _FILL, _variables(attempt))
         refused = [error["message"] for error in filled.get("errors", [])]
-        added = (filled.get("data") or {}).get("addProductsToCart") or {"user_errors": []}
-        return refused + [error["message"] for error in added["user_errors"]]
+        added = part(part(filled, "data"), "addProductsToCart")
+        return refused + [error["message"] for error in added.get("user_errors", [])]
 
     async def look(self, attempt: Attempt) -> Money:
         """The total that the shopper is shown."""
@@ -112,12 +113,12 @@ class Storefront:
         store = {"Store": attempt.store_code} if attempt.store_code else {}
         document = _COMPLETE if attempt.at_gateway else _PLACE
         answer = await self._post(attempt.shopper.customer_id, store, document, variables)
-        payload = (answer.get("data") or {}).get(operation)
-        if payload and payload["orderV2"]:
-            order = payload["orderV2"]
+        payload = part(part(answer, "data"), operation)
+        order = part(payload, "orderV2")
+        if order:
             total = _money(order["total"]["grand_total"]["value"], attempt)
             return Ordered(number=order["number"], total=total)
-        beside = answer.get("extensions", {}).get(operation)
+        beside = part(part(answer, "extensions"), operation)
         told = beside or answer["errors"][0]["extensions"]
         code = payload["errors"][0]["code"] if payload else ""
         return Ordered(
@@ -157,11 +158,11 @@ def _variables(attempt: Attempt) -> dict[str, Any]:
         "items": [{"sku": line.sku, "quantity": line.quantity} for line in cart.lines],
         "email": cart.email or "",
         "guest": cart.customer_id is None and cart.email is not None,
-        "ships": cart.shipping_address is not None,
+        "ships": cart.shipping_address is not None and not attempt.virtual,
         "shipping": [{"address": _address(cart.shipping_address)}],
         "bills": cart.billing_address is not None,
         "billing": {"address": _address(cart.billing_address)},
-        "sends": cart.shipping_method is not None,
+        "sends": cart.shipping_method is not None and not attempt.virtual,
         "methods": [method],
         "pays": payment is not None,
         "payment": {

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from commerce.domain.cart_errors import CART_RULES
 from commerce.domain.errors import CATALOGUE, Operation, Refusal, RefusalCode
 
 PAGE = Path(__file__).parent / "errors.md"
@@ -17,6 +18,14 @@ to bottom, but for a billing country that is not allowed, which is found with th
 
 *Retryable* means that the same request may succeed later, under a new idempotency key, though the
 shopper changes nothing.
+"""
+
+CARTS = """\
+## While a cart is filled
+
+From `commerce/domain/cart_errors.py`. GraphQL answers these as top-level errors with the category
+and the problem (`extensions.reason`); `addProductsToCart` and `updateCartItems` report what is
+wrong with single lines beside the cart, under the code.
 """
 
 
@@ -43,7 +52,17 @@ def page() -> str:
         "Stock reasons carry the SKU, the quantity wanted and the quantity available;",
         "`CART_NOT_ACTIVE` carries the order number, for the cart's owner.",
         "",
+        CARTS,
+        "| problem | message | category | code |",
+        "| --- | --- | --- | --- |",
     ]
+    for problem, row in CART_RULES.items():
+        origin = " (ours)" if row.ours else ""
+        lines.append(
+            f"| `{problem}` | {row.text.replace('{}', 'X')}{origin} | {row.category} "
+            f"| `{row.code}` |"
+        )
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -61,14 +61,12 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
         "shipping_addresses": _shipping_addresses(view),
         "billing_address": _address(cart.id, "billing", cart.billing_address),
         "available_payment_methods": [
-            {"code": each.value, "title": each.label, "is_deferred": False}
-            for each in payment_methods(view)
+            {"code": each.value, "title": each.label} for each in payment_methods(view)
         ],
         "selected_payment_method": _selected_payment(view),
         "available_gift_wrappings": [],
         "gift_receipt_included": False,
         "printed_card_included": False,
-        "rules": [],
     }
 
 
@@ -163,7 +161,7 @@ def product_object(product: OfferedProduct, currency: str) -> Object:
         "price_tiers": [],
         "categories": [],
         "url_rewrites": [],
-        "custom_attributesV2": {"items": [], "errors": []},
+        "custom_attributesV2": {"items": []},
         "gift_message_available": False,
         "gift_wrapping_available": False,
         "rating_summary": 0.0,
@@ -222,7 +220,6 @@ def _shipping_addresses(view: CartView) -> list[Object]:
             if chosen and not view.is_virtual
             else None,
             "same_as_billing": cart.shipping_address == cart.billing_address,
-            "cart_items_v2": [],
         }
     ]
 
@@ -241,7 +238,6 @@ def shipping_method_object(view: CartView, method: ShippingMethod) -> Object:
         "method_code": method.names.method_code,
         "method_title": method.names.method_title,
         "amount": money(amount),
-        "base_amount": money(amount),
         "price_excl_tax": money(amount),
         "price_incl_tax": money(amount.plus(tax)),
         "available": True,

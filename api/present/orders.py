@@ -3,12 +3,13 @@
 from api.present.values import Object, money, uid
 from commerce.domain.addresses import Address
 from commerce.domain.carts import SnapshotLine
-from commerce.domain.money import Money
-from commerce.domain.orders import Order
+from commerce.domain.orders import Order, OrderStatus
 from commerce.domain.payments import PaymentMethod
 from commerce.domain.regions import region_of
 from commerce.domain.shipping import ShippingMethod
 from commerce.domain.totals import add_up
+
+_STATES = {OrderStatus.PENDING: "new", OrderStatus.PROCESSING: "processing"}
 
 
 def order_object(order: Order, token: str) -> Object:
@@ -24,6 +25,7 @@ def order_object(order: Order, token: str) -> Object:
         "created_at": placed,
         "order_status_change_date": placed,
         "status": order.status.label,
+        "state": _STATES[order.status],
         "token": token,
         "email": order.email,
         "customer_info": {
@@ -39,12 +41,7 @@ def order_object(order: Order, token: str) -> Object:
         "carrier": shipping and shipping.names.carrier_title,
         "billing_address": _address(order.billing_address),
         "shipping_address": _address(order.shipping_address),
-        "items": [
-            _item(order, n, line, tax)
-            for n, (line, tax) in enumerate(
-                zip(order.lines, order.totals.line_taxes, strict=True), start=1
-            )
-        ],
+        "items": [_item(order, n, line) for n, line in enumerate(order.lines, start=1)],
         "items_eligible_for_return": [],
         "payment_methods": [_payment(order)],
         "total": _total(order),
@@ -56,13 +53,13 @@ def order_object(order: Order, token: str) -> Object:
         "shipments": [],
         "credit_memos": [],
         "comments": [],
-        "returns": {"items": [], "total_count": 0},
+        "returns": {"items": []},
         "gift_receipt_included": False,
         "printed_card_included": False,
     }
 
 
-def _item(order: Order, n: int, line: SnapshotLine, tax: Money) -> Object:
+def _item(order: Order, n: int, line: SnapshotLine) -> Object:
     rate = order.totals.tax_rate
     including_tax = line.price.plus(rate.on(line.price)) if rate else line.price
     return {
@@ -89,10 +86,6 @@ def _item(order: Order, n: int, line: SnapshotLine, tax: Money) -> Object:
             "price_including_tax": money(including_tax),
             "original_price": money(line.price),
             "original_price_including_tax": money(including_tax),
-            "original_row_total": money(line.total),
-            "original_row_total_including_tax": money(line.total.plus(tax)),
-            "discounts": [],
-            "fixed_product_taxes": [],
         },
     }
 
@@ -167,5 +160,4 @@ def _address(address: Address | None) -> Object | None:
         "telephone": address.telephone or None,
         "fax": address.fax or None,
         "vat_id": address.vat_id or None,
-        "custom_attributesV2": [],
     }

@@ -21,9 +21,6 @@ _REFUSED = {
     "applyGiftCardToCart": "Gift cards are not accepted here.",
     "removeGiftCardFromCart": "Gift cards are not accepted here.",
     "reorderItems": "Orders cannot be repeated here.",
-    "cancelOrder": "Orders are not cancelled here.",
-    "confirmCancelOrder": "Orders are not cancelled here.",
-    "requestGuestOrderCancel": "Orders are not cancelled here.",
     "requestReturn": "Orders are not returned here.",
     "requestGuestReturn": "Orders are not returned here.",
     "confirmReturn": "Orders are not returned here.",
@@ -49,6 +46,16 @@ def payment_config(_: Any, info: Info, **_arguments: Any) -> None:
 def payment_order(_: Any, info: Info, **_arguments: Any) -> Object:
     """Payments are made at the gateway; ``completeOrder`` takes their ids."""
     raise ApiError("Payments are not made here.")
+
+
+@mutation.field("cancelOrder")
+@mutation.field("confirmCancelOrder")
+@mutation.field("requestGuestOrderCancel")
+def cancel_order(_: Any, info: Info, **_arguments: Any) -> Object:
+    """Orders are cancelled where they are fulfilled."""
+    message = "Orders are not cancelled here."
+    told = {"code": "ORDER_CANCELLATION_DISABLED", "message": message}
+    return {"order": None, "error": message, "errorV2": told}
 
 
 @mutation.field("setCartAsInactive")

@@ -10,7 +10,7 @@ from ariadne import MutationType, QueryType
 
 from api.errors import ApiError
 from api.present.carts import cart_object
-from api.present.values import Object, line_id
+from api.present.values import Object, line_id, uid
 from api.services import (
     Context,
     Info,
@@ -160,6 +160,13 @@ async def add_products_or_nothing(
     return shown(info, view)
 
 
+def _entered(item: Object) -> list[Object]:
+    """Options; some storefronts send the product itself as one."""
+    own = uid(item["sku"])
+    entered: list[Object] = [each for each in item.get("entered_options") or [] if each]
+    return [each for each in entered if each["uid"] != own]
+
+
 def _data(item: Object) -> Object:
     options = item.get("customizable_options") or item["data"].get("entered_options")
     return {**item["data"], "entered_options": options}
@@ -175,7 +182,7 @@ async def _add(
         Addition(
             sku=item["sku"],
             quantity=item["quantity"],
-            has_options=bool(item.get("selected_options") or item.get("entered_options")),
+            has_options=bool(item.get("selected_options") or _entered(item)),
         )
         for item in items
     ]

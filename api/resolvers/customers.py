@@ -6,10 +6,11 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from api.errors import ApiError, ErrorCategory
+from api.errors import ApiError
 from api.present.values import Object
 from api.services import Info
 from commerce.domain.carts import Cart
+from commerce.domain.errors import Category
 
 query, mutation = QueryType(), MutationType()
 
@@ -50,7 +51,7 @@ async def generate_customer_token(_: Any, info: Info, email: str, password: str)
             raise ApiError(f'Specify the "{name}" value.')
     issuer = context.services.issuer
     if issuer is None or not _is_email(email):
-        raise ApiError(_SIGN_IN_FAILED, ErrorCategory.AUTHENTICATION)
+        raise ApiError(_SIGN_IN_FAILED, Category.AUTHENTICATION)
     customer_id = hashlib.sha256(email.lower().encode()).hexdigest()[:16]
     return {"token": issuer.issue(customer_id, email, email.partition("@")[0], "", TOKEN_LIFETIME)}
 

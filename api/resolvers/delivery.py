@@ -177,8 +177,10 @@ async def _estimated(info: Info, given: Object) -> CartView:
     try:
         is_country = context.services.address_rules.is_country(form.country)
         address = to_address(form, view.store, is_country, needs_region=False)
-        chosen = method and offered_method(
-            view.store, method["carrier_code"], method["method_code"]
+        chosen = (
+            offered_method(view.store, method["carrier_code"], method["method_code"])
+            if method and method["carrier_code"]  # empty codes: none is chosen yet
+            else None
         )
     except CartEditError as error:
         raise cart_error(error.problem, error.named) from None

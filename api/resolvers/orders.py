@@ -8,10 +8,11 @@ from typing import Any
 
 from ariadne import ObjectType, QueryType
 
-from api.errors import ApiError, ErrorCategory
+from api.errors import ApiError
 from api.present.orders import order_object
 from api.present.values import Object, part
 from api.services import Info, in_store
+from commerce.domain.errors import Category
 from commerce.domain.money import Money, MoneyError
 from commerce.domain.orders import MAX_PAGE_SIZE, Order, OrderQuery, OrderStatus
 
@@ -55,9 +56,9 @@ async def _found(info: Info, number: str) -> Order | None:
 def _told(info: Info, order: Order | None) -> Object:
     context = info.context
     if order is None:
-        raise ApiError(_NOT_LOCATED, ErrorCategory.NO_SUCH_ENTITY)
+        raise ApiError(_NOT_LOCATED, Category.NO_SUCH_ENTITY)
     if order.customer_id is not None:
-        raise ApiError(_LOGIN, ErrorCategory.AUTHORIZATION)
+        raise ApiError(_LOGIN, Category.AUTHORIZATION)
     return order_object(order, context.services.order_tokens.seal(order.number))
 
 
@@ -97,13 +98,11 @@ async def customer_orders(
     )
     services = context.services
     page = await in_store(services.order_book.of_customer, context.customer().customer_id, wanted)
-    first = page.first_placed_at
     return {
         "items": [
             order_object(each, services.order_tokens.seal(each.number)) for each in page.orders
         ],
         "total_count": page.total_count,
-        "date_of_first_order": first and f"{first:%Y-%m-%d %H:%M:%S}",
         "page_info": {
             "current_page": currentPage,
             "page_size": pageSize,

@@ -109,7 +109,48 @@ def checkout_agreements(_: Any, info: Info) -> list[Object]:
 
 
 @query.field("attributesForm")
+def attributes_form(_: Any, info: Info, formCode: str) -> Object:  # noqa: N803 (the schema's name)
+    """The fields of an address form; other forms have none here."""
+    context = info.context
+    items = _address_fields(context.store) if "address" in formCode else []
+    return {"items": items, "errors": []}
+
+
 @query.field("attributesList")
-def attributes(_: Any, info: Info, **_arguments: Any) -> Object:
-    """None: forms have the fields of the schema."""
+def attributes_list(_: Any, info: Info, **_arguments: Any) -> Object:
+    """None: nothing has more fields than the schema says."""
     return {"items": [], "errors": []}
+
+
+_ADDRESS_FIELDS = (
+    ("firstname", "First Name", "TEXT", True),
+    ("lastname", "Last Name", "TEXT", True),
+    ("company", "Company", "TEXT", False),
+    ("street", "Street Address", "MULTILINE", True),
+    ("city", "City", "TEXT", True),
+    ("country_id", "Country", "SELECT", True),
+    ("region", "State/Province", "TEXT", False),
+    ("region_id", "State/Province", "HIDDEN", False),
+    ("postcode", "Zip/Postal Code", "TEXT", False),
+    ("telephone", "Phone Number", "TEXT", True),
+    ("vat_id", "VAT Number", "TEXT", False),
+)
+
+
+def _address_fields(store: Store) -> list[Object]:
+    return [
+        {
+            "__typename": "CustomerAttributeMetadata",
+            "code": code,
+            "label": label,
+            "entity_type": "CUSTOMER_ADDRESS",
+            "frontend_input": kind,
+            "is_required": required,
+            "is_unique": False,
+            "options": [],
+            "sort_order": 10 * n,
+            "multiline_count": store.street_lines if kind == "MULTILINE" else 1,
+            "validate_rules": [],
+        }
+        for n, (code, label, kind, required) in enumerate(_ADDRESS_FIELDS, start=1)
+    ]

@@ -91,6 +91,8 @@ def ensure_complete(problems: Sequence[AddressProblem]) -> None:
 
 def _region(form: AddressForm, country: str, needed: bool) -> Region | None:
     text, region_id = form.region.strip(), form.region_id or None
+    if region_id is None and text.isdecimal() and region_with_id(country, int(text)):
+        text, region_id = "", int(text)  # some storefronts' forms put the id where the text goes
     if needed and not text and region_id is None:
         raise CartEditError(_P.REGION_REQUIRED)
     named = regions_named(country, text) if text else ()

@@ -77,7 +77,6 @@ class OrderPage(Model):
 
     orders: tuple[Order, ...]
     total_count: int
-    first_placed_at: datetime | None = None
 
 
 def order_number(prefix: str, value: int) -> str:

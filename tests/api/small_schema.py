@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.context import Caller, Report
-from api.errors import ApiError, ErrorCategory
+from api.errors import ApiError
 from api.execution import Executor
 from api.identity import SharedSecret, TokenIssuer, TokenVerifier
 from api.limits import Limits
+from commerce.domain.errors import Category
 
 SDL = """
 type Query {
@@ -175,7 +176,7 @@ def small_app(
         if caller.store_code == "unknown":
             raise ApiError("Requested store is not found")
         if caller.store_code == "forbidden":
-            raise ApiError("Not for you.", ErrorCategory.AUTHORIZATION)
+            raise ApiError("Not for you.", Category.AUTHORIZATION)
         if caller.store_code == "broken":
             raise LookupError(SQL_TEXT)
         return Context(caller, report, world)

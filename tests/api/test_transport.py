@@ -5,9 +5,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from tests.api.small_schema import (
     World,
@@ -81,12 +78,17 @@ async def test_an_unknown_path_is_answered_in_json(client: httpx.AsyncClient) ->
     assert only_error(response)["message"] == "Not Found"
 
 
-async def test_further_routes_are_served(world: World) -> None:
-    async def page(_request: Request) -> PlainTextResponse:
-        return PlainTextResponse("explorer")
-
-    async with client_of(small_app(world, explorer=[Route("/explore", page)])) as client:
-        assert (await client.get("/explore")).text == "explorer"
+@pytest.mark.parametrize("explorer", [False, True])
+async def test_a_browser_gets_the_explorer_only_where_it_is_switched_on(
+    world: World, explorer: bool
+) -> None:
+    async with client_of(small_app(world, explorer=explorer), Accept="text/html") as client:
+        opened = await client.get("/graphql")
+        assert opened.headers["content-type"].startswith("text/html") is explorer
+        script = await client.get("/graphql/explorer/explorer.js")
+        assert script.status_code == (200 if explorer else 404)
+        asked = await client.get("/graphql", params={"query": "{ hello }"})
+        assert asked.json() == {"data": {"hello": "Hello world"}}
 
 
 async def test_the_fields_of_a_mutation_run_one_after_the_other(

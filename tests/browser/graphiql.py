@@ -48,8 +48,10 @@ class Explorer:
 
     async def open(self) -> None:
         """Load the page; the schema is there when this returns."""
-        async with self.page.expect_response(self._is_answer):
+        async with self.page.expect_response(self._is_answer) as introspection:
             await self.page.goto(self.endpoint)
+        answer = await (await introspection.value).json()
+        assert "errors" not in answer, answer["errors"]
         await self.page.locator(QUERY).wait_for()
         await self.page.locator(".graphiql-spinner").wait_for(state="hidden")
 

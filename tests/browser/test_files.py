@@ -98,10 +98,8 @@ def test_a_failed_fetch_changes_nothing(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "kept").touch()
+    (folder / "react-1.0.0").mkdir(parents=True)
     with pytest.raises(AssetsError, match=said):
         fetch(folder)
-    assert {path.name for path in tmp_path.iterdir()} == {"npm", "folder"}
-    assert (folder / "kept").exists()
+    assert [path.name for path in folder.iterdir()] == ["react-1.0.0"]
     assert missing(folder) == list(PATHS)

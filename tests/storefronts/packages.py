@@ -98,7 +98,7 @@ def _fetch(names: list[str]) -> None:
     _cache().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_cache(), prefix="fetching-") as place:
         wanted = [f"{name}@{VERSIONS[name]}" for name in names]
-        _npm(["pack", "--silent", "--ignore-scripts", "--pack-destination", place, *wanted])
+        _npm(["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", place, *wanted])
         for name in names:
             folder = _folder(name)
             ready = Path(place) / "unpacked" / folder.name

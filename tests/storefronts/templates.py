@@ -12,7 +12,7 @@ _LITERAL = re.compile(rf"`({_LEAD}{_REST})`")
 _NAMED_LITERAL = re.compile(rf"([\w$]+)\s*=\s*(?:gql[\w.\[\]\"]*\s*)?`({_LEAD}{_REST})`")
 _NAME_IN_LITERAL = re.compile(r"\$\{\s*([\w$]+)\s*\}")
 _IMPORT = re.compile(r"import\s*\{([^}]*)\}\s*from\s*[\"']([^\"']+)[\"']")
-_EXPORT = re.compile(r"export\s*\{([^}]*)\}\s*(?!\s*from)")
+_EXPORT = re.compile(r"export\s*\{([^}]*)\}(?!\s*from)")
 
 EDITIONS = ("ce", "ee")
 """The two editions of the shop: a file `x.ce.js` or `x.ee.js` stands for `x` in one of them."""

@@ -14,6 +14,7 @@ from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.stores import Store
 
 RULES = PostalRules()
+DEFAULT = Store(code="default")
 TEXAN = AddressForm(
     firstname="Ada",
     lastname="Canary-Lovelace",
@@ -33,17 +34,17 @@ FOREIGN = "The specified region is not a part of the selected country or region"
 TWO_LINES = '"Street Address" cannot contain more than 2 lines.'
 
 
-def read(store: Store | None = None, **changes: Any) -> Address:
+def read(store: Store = DEFAULT, /, **changes: Any) -> Address:
     """Take a Texan's form with these changes, as the shopper's call does."""
     form = AddressForm.model_validate({**TEXAN.model_dump(), **changes})
     country = form.country
     known, needs_region = RULES.is_country(country), RULES.needs_region(country)
-    address = to_address(form, store or Store(code="default"), known, needs_region)
+    address = to_address(form, store, known, needs_region)
     ensure_complete(RULES.problems(address))
     return address
 
 
-def refused(store: Store | None = None, **changes: Any) -> str:
+def refused(store: Store = DEFAULT, /, **changes: Any) -> str:
     """What a Texan with these changes is told."""
     with pytest.raises(CartEditError) as told:
         read(store, **changes)

@@ -100,24 +100,24 @@ def fill(row: CartRow, cart: Cart, now: datetime) -> None:
     row.updated_at = now
 
 
-def write_lines(tx: Session, carts: Iterable[tuple[CartRow, tuple[CartLine, ...]]]) -> None:
-    """Replace the lines of carts; a line without a number gets the next one of its cart."""
-    replaced: list[str] = []
-    lines: list[dict[str, object]] = []
-    for row, wanted in carts:
-        replaced.append(row.id)
-        for line in wanted:
-            row.lines_made += line.id == 0
-            lines.append(
-                {
-                    "cart_id": row.id,
-                    "line_no": line.id or row.lines_made,
-                    "sku": line.sku,
-                    "quantity": line.quantity,
-                }
-            )
+def number_lines(row: CartRow, lines: Iterable[CartLine]) -> tuple[CartLine, ...]:
+    """The lines of a cart, each with a number; a new one gets the next of its cart."""
+    numbered: list[CartLine] = []
+    for line in lines:
+        row.lines_made += line.id == 0
+        numbered.append(line if line.id else line.model_copy(update={"id": row.lines_made}))
+    return tuple(numbered)
+
+
+def write_lines(tx: Session, carts: dict[str, tuple[CartLine, ...]]) -> None:
+    """Replace the lines of carts, by cart id."""
+    lines = [
+        {"cart_id": cart_id, "line_no": line.id, "sku": line.sku, "quantity": line.quantity}
+        for cart_id, wanted in carts.items()
+        for line in wanted
+    ]
     tx.flush()
-    tx.execute(delete(CartLineRow).where(CartLineRow.cart_id.in_(replaced)))
+    tx.execute(delete(CartLineRow).where(CartLineRow.cart_id.in_(carts)))
     if lines:
         tx.execute(insert(CartLineRow), lines)
 

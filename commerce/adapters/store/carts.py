@@ -10,6 +10,7 @@ from commerce.adapters.store.answers import Answers
 from commerce.adapters.store.cart_rows import (
     fill,
     locked_row,
+    number_lines,
     read_lines,
     read_view,
     to_cart,
@@ -20,7 +21,7 @@ from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import CartRow, HoldRow, OrderRow, ProductRow, StoreRow
 from commerce.contract import Checkout, CheckoutRequest, LockedCart, Outcome
 from commerce.domain.cart_errors import CartEditError, CartProblem
-from commerce.domain.carts import Cart, CartSnapshot, CartStatus
+from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus
 from commerce.domain.checks import cart_refusal
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.stock import HoldStatus, Shortage
@@ -54,11 +55,13 @@ class SqlCarts:
             rows = self._lock_for_edit(tx, carts)
             ended = {row.locked_by: row.id for row in rows.values() if row.locked_by is not None}
             self._stock.end(tx, ended)
+            lines: dict[str, tuple[CartLine, ...]] = {}
             for cart in carts:
-                fill(rows[cart.id], cart, now)
-            new = [(line.model_copy(update={"id": 0}) for line in cart.lines) for cart in carts]
-            rewritten = zip((rows[cart.id] for cart in carts), map(tuple, new), strict=True)
-            write_lines(tx, rewritten)
+                row = rows[cart.id]
+                fill(row, cart, now)
+                new = (line.model_copy(update={"id": 0}) for line in cart.lines)
+                lines[cart.id] = number_lines(row, new)
+            write_lines(tx, lines)
 
     def find(self, cart_id: str) -> tuple[Cart, CartStatus] | None:
         """A cart as it stands."""

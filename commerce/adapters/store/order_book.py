@@ -34,13 +34,11 @@ class SqlOrderBook:
 
     def of_customer(self, customer_id: str, query: OrderQuery) -> OrderPage:
         """A page of a customer's orders."""
-        mine = OrderRow.customer_id == customer_id
-        where = [mine, *_conditions(query)]
+        where = [OrderRow.customer_id == customer_id, *_conditions(query)]
         column = OrderRow.number if query.by_number else OrderRow.created_at
         order = column.asc() if query.ascending else column.desc()
         with self._database.reading() as tx:
             count = tx.scalars(select(func.count()).select_from(OrderRow).where(*where)).one()
-            first = tx.scalars(select(func.min(OrderRow.created_at)).where(mine)).one()
             rows = tx.scalars(
                 select(OrderRow)
                 .where(*where)
@@ -56,7 +54,7 @@ class SqlOrderBook:
             ):
                 lines[line.order_number].append(line)
         orders = tuple(_to_order(row, lines[row.number]) for row in rows)
-        return OrderPage(orders=orders, total_count=count, first_placed_at=first)
+        return OrderPage(orders=orders, total_count=count)
 
 
 def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:

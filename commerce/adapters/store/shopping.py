@@ -5,7 +5,13 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.cart_rows import fill, locked_row, read_view, write_lines
+from commerce.adapters.store.cart_rows import (
+    fill,
+    locked_row,
+    number_lines,
+    read_view,
+    write_lines,
+)
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import CartRow, CustomerCartRow, StoreRow
@@ -59,16 +65,18 @@ class SqlShopping:
             CartEditError: No such cart, or what ``change`` raises.
         """
         with self._database.transaction() as tx:
-            row = self._existing(tx, cart_id)
+            (row,) = self._locked(tx, cart_id)
             before = self._view(tx, row, skus)
             return self._write(tx, row, before, change(before))
 
     def show_total(self, cart_id: str, total: Money) -> None:
         """Note the grand total that a shopper was shown: an order over another is refused."""
         with self._database.transaction() as tx:
+            unlocked = CartRow.lock_expires_at.is_(None)
+            expired = CartRow.lock_expires_at <= self._database.now()
             tx.execute(
                 update(CartRow)
-                .where(CartRow.id == cart_id, CartRow.status == CartStatus.ACTIVE)
+                .where(CartRow.id == cart_id, CartRow.status.in_(_OPEN), unlocked | expired)
                 .values(shown_total=total)
             )
 
@@ -81,11 +89,15 @@ class SqlShopping:
             customer_id: The customer.
             store_code: The store.
             new: Made theirs if they have none.
+
+        Raises:
+            CartEditError: They have none, and the id of the new one is taken.
         """
         with self._database.transaction() as tx:
             mine = self._customer_cart(tx, customer_id, store_code)
             if mine.cart_id is None:
-                self._insert(tx, new)
+                if not self._insert(tx, new):
+                    raise CartEditError(CartProblem.CART_ID_TAKEN, new.id)
                 mine.cart_id = new.id
             tx.flush()
             return mine.cart_id
@@ -123,7 +135,7 @@ class SqlShopping:
                 raise CartEditError(CartProblem.CART_NOT_FOUND, cart_id)
             mine = self._customer_cart(tx, customer_id, store_code)
             if mine.cart_id is None or mine.cart_id == cart_id:
-                row = self._existing(tx, cart_id)
+                (row,) = self._locked(tx, cart_id)
                 before = self._view(tx, row)
                 view = self._write(tx, row, before, change(before))
             else:
@@ -137,10 +149,10 @@ class SqlShopping:
         key = {"customer_id": customer_id, "store_code": store_code}
         tx.execute(self._database.insert(CustomerCartRow).values(key).on_conflict_do_nothing())
         mine = tx.get_one(CustomerCartRow, key, with_for_update=True)
+        theirs = (CartRow.customer_id == customer_id) & (CartRow.store_code == store_code)
         if mine.cart_id is not None:
-            mine.cart_id = self._newest(tx, CartRow.id == mine.cart_id)
+            mine.cart_id = self._newest(tx, theirs & (CartRow.id == mine.cart_id))
         if mine.cart_id is None:
-            theirs = (CartRow.customer_id == customer_id) & (CartRow.store_code == store_code)
             mine.cart_id = self._newest(tx, theirs)
         return mine
 
@@ -173,11 +185,25 @@ class SqlShopping:
         ).scalar_one_or_none()
         return made is not None
 
-    def _existing(self, tx: Session, cart_id: str) -> CartRow:
-        row = locked_row(tx, cart_id)
-        if row is None:
-            raise CartEditError(CartProblem.CART_NOT_FOUND, cart_id)
-        return row
+    def _locked(self, tx: Session, *cart_ids: str) -> list[CartRow]:
+        """The rows of carts, nobody else's until the transaction ends; expired holds are ended.
+
+        So the views show what they held as available. All carts are locked before any hold, and
+        all holds at once: in the order in which everybody locks them.
+        """
+        now = self._database.now()
+        rows: dict[str, CartRow] = {}
+        expired: dict[str, str] = {}
+        for cart_id in sorted(cart_ids):
+            row = locked_row(tx, cart_id)
+            if row is None:
+                raise CartEditError(CartProblem.CART_NOT_FOUND, cart_id)
+            rows[cart_id] = row
+            if row.locked_by and row.lock_expires_at and row.lock_expires_at <= now:
+                expired[row.locked_by] = cart_id
+        if expired:
+            self._stock.end(tx, expired)
+        return [rows[cart_id] for cart_id in cart_ids]
 
     def _view(self, tx: Session, row: CartRow, skus: Iterable[str] = ()) -> CartView:
         store_row = tx.get_one(StoreRow, row.store_code)
@@ -188,25 +214,24 @@ class SqlShopping:
 
         So the total that they were shown moves with the change, unless it was another already.
         """
-        if row.locked_by is not None:  # the lock has expired, or the change would have been refused
-            self._stock.end(tx, {row.locked_by: row.id})
+        assert before.status is CartStatus.ACTIVE, "the change would have been refused"
         shown = before.cart.shown_total
         as_shown = shown is not None and shown == before.total()
         if as_shown:
             shown = before.model_copy(update={"cart": cart}).total()
-        fill(row, cart.model_copy(update={"shown_total": shown}), self._database.now())
-        if cart.lines != before.cart.lines:
-            write_lines(tx, [(row, cart.lines)])
+        lines = number_lines(row, cart.lines)
+        cart = cart.model_copy(update={"lines": lines, "shown_total": shown})
+        fill(row, cart, self._database.now())
+        if lines != before.cart.lines:
+            write_lines(tx, {row.id: lines})
         tx.flush()
-        return self._view(tx, row)
+        return before.model_copy(update={"cart": cart})
 
     def _merge(self, tx: Session, source_id: str, destination_id: str, join: Join) -> CartView:
-        rows = {each: self._existing(tx, each) for each in sorted({source_id, destination_id})}
-        source, destination = rows[source_id], rows[destination_id]
+        source, destination = self._locked(tx, source_id, destination_id)
         from_view, before = self._view(tx, source), self._view(tx, destination)
         merged = join(from_view, before)
-        if source.locked_by is not None:
-            self._stock.end(tx, {source.locked_by: source.id})
+        assert from_view.status is CartStatus.ACTIVE, "the merge would have been refused"
         known = before.model_copy(update={"products": {**from_view.products, **before.products}})
         view = self._write(tx, destination, known, merged)
         fill(source, from_view.cart, self._database.now())
