@@ -79,7 +79,7 @@ def _authenticate(settings: Settings) -> Authenticate:
     else:
         return _no_customers
     return TokenVerifier(
-        keys, settings.customer_token_issuer, settings.customer_token_audience
+        keys, settings.customer_issuer, settings.customer_audience
     ).verify
 
 
@@ -93,7 +93,7 @@ def token_issuer(settings: Settings) -> TokenIssuer | None:
     if not secret:
         return None
     return TokenIssuer(
-        secret.encode(), settings.customer_token_issuer, settings.customer_token_audience
+        secret.encode(), settings.customer_issuer, settings.customer_audience
     )
 
 

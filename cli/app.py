@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 from alembic.util import CommandError
+from pydantic import TypeAdapter
 from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,7 @@ from cli.stores import store, tax
 from commerce.adapters.payments.sandbox import new_payment_id
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
+from commerce.contract import PaymentId
 from commerce.domain.carts import Shopper
 from commerce.domain.money import Money
 from commerce.domain.payments import Payment, PaymentStatus
@@ -221,19 +223,24 @@ def token(data_dir: Path, customer: str, email: str | None, hours: int) -> None:
 @data_dir_option
 @click.argument("cart_id")
 @click.argument("amount")
-def sandbox_payment(data_dir: Path, cart_id: str, amount: str) -> None:
+@click.option("--id", "payment_id", help="Of the payment; one is made up if not given.")
+def sandbox_payment(data_dir: Path, cart_id: str, amount: str, payment_id: str | None) -> None:
     """Approve a sandbox payment of AMOUNT for a cart, and print its id for complete_order.
 
     AMOUNT is in the currency of the cart's store, such as 30.40. No money moves.
     """
+    chosen = payment_id or new_payment_id()
+    or_cli_error(lambda: TypeAdapter(PaymentId).validate_python(chosen))
     with opened_store(data_dir) as opened:
         found = opened.carts.find(cart_id)
         if found is None:
             raise CliError(f"no cart {cart_id[:64]!r}")
+        if opened.sandbox_payments.find(chosen):
+            raise CliError(f"there is a payment {chosen[:64]!r} already")
         stores = {each.code: each for each in opened.stores.all()}
         currency = stores[found[0].store_code].currency
         payment = Payment(
-            id=new_payment_id(),
+            id=chosen,
             cart_id=cart_id,
             amount=or_cli_error(lambda: Money.parse(amount, currency)),
             status=PaymentStatus.APPROVED,

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
         api_origins: Origins of the storefronts whose pages may call, comma separated; ``*`` is any.
         customer_token_secret: Of HS256 customer tokens; at least 32 bytes.
         customer_token_keys: A JWKS file with the public keys of the identity provider instead.
-        customer_token_issuer: What ``iss`` of a customer token must say.
-        customer_token_audience: What ``aud`` of a customer token must say.
+        customer_issuer: What ``iss`` of a customer token must say.
+        customer_audience: What ``aud`` of a customer token must say.
     """
 
     model_config = SettingsConfigDict(env_prefix="CHECKOUT_", frozen=True, extra="ignore")
@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     api_origins: str = ""
     customer_token_secret: SecretStr = SecretStr("")
     customer_token_keys: Path | None = None
-    customer_token_issuer: str = "durable-checkout"  # noqa: S105 (a name)
-    customer_token_audience: str = "storefront"  # noqa: S105
+    customer_issuer: str = "durable-checkout"
+    customer_audience: str = "storefront"
 
     @property
     def hold_ttl(self) -> timedelta:

@@ -12,6 +12,7 @@ from commerce.domain.regions import Region, region_with_id, regions_named
 from commerce.domain.stores import Store
 
 _P = CartProblem
+_ID_DIGITS = 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -91,7 +92,8 @@ def ensure_complete(problems: Sequence[AddressProblem]) -> None:
 
 def _region(form: AddressForm, country: str, needed: bool) -> Region | None:
     text, region_id = form.region.strip(), form.region_id or None
-    if region_id is None and text.isdecimal() and region_with_id(country, int(text)):
+    digits = text.isdecimal() and len(text) <= _ID_DIGITS
+    if region_id is None and digits and region_with_id(country, int(text)):
         text, region_id = "", int(text)  # some storefronts' forms put the id where the text goes
     if needed and not text and region_id is None:
         raise CartEditError(_P.REGION_REQUIRED)

@@ -26,6 +26,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.testing import WorkflowEnvironment
 
 import cli
+from api.server import SHUTDOWN_GRACE_S
 from cli.app import main as commands
 from commerce.contract import SEARCH_ATTRIBUTES
 from commerce.settings import Settings
@@ -37,8 +38,13 @@ COMPOSE_FILE = (ROOT / "docker-compose.yml").read_text()
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BUILT: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
 
-SECRETS = {"STORE_PASSWORD", "TEMPORAL_DB_PASSWORD", "CHECKOUT_ORDER_TOKEN_KEYS"}
-OUR_SERVICES = {"migrate", "worker"}
+SECRETS = {
+    "CHECKOUT_CUSTOMER_TOKEN_SECRET",
+    "CHECKOUT_ORDER_TOKEN_KEYS",
+    "STORE_PASSWORD",
+    "TEMPORAL_DB_PASSWORD",
+}
+OUR_SERVICES = {"api", "migrate", "worker"}
 JOBS = {"temporal-schema", "temporal-namespace", "migrate"}
 INLINE_CONFIGS_SINCE = (2, 23, 1)
 COMMAND_TIMEOUT_S = 60
@@ -117,7 +123,8 @@ class Service(Part):
     @property
     def listens(self) -> set[int]:
         if self.build:
-            return {int(self.own_environment["CHECKOUT_HEALTH_PORT"])}
+            api = self.own_environment.get("CHECKOUT_API_PORT")
+            return {int(api or self.own_environment["CHECKOUT_HEALTH_PORT"])}
         return LISTENS.get(self.image_name, set())
 
     @property
@@ -211,8 +218,9 @@ def test_our_commands_exist() -> None:
         program, *arguments = service.command or json.loads(IMAGE.only("CMD"))
         if program == "python":
             assert arguments[0] == "-m"
-            assert f"{arguments[1]}.py" in BUILT
-            assert (ROOT / f"{arguments[1]}.py").is_file()
+            module = arguments[1]
+            files = {f"{module}.py": ROOT / f"{module}.py", module: ROOT / module / "__main__.py"}
+            assert any(name in BUILT and file.is_file() for name, file in files.items())
         else:
             module, _, function = PROJECT["project"]["scripts"][program].partition(":")
             assert getattr(import_module(module), function) is cli.main
@@ -236,6 +244,8 @@ def test_our_variables_are_settings_and_have_valid_values(monkeypatch: pytest.Mo
         assert settings.store_url.startswith("postgresql")
         assert settings.health_port
         assert duration_s(COMPOSE.services["worker"].stop_grace_period) > settings.shutdown_grace_s
+        answering_s = settings.api_deadline_s + SHUTDOWN_GRACE_S
+        assert duration_s(COMPOSE.services["api"].stop_grace_period) > answering_s
 
 
 def test_each_temporal_variable_changes_how_the_worker_connects() -> None:
@@ -260,7 +270,7 @@ def test_ports_are_published_on_the_loopback_only() -> None:
     published = {
         name: port.split(":") for name, each in COMPOSE.services.items() for port in each.ports
     }
-    assert published.keys() == {"temporal", "temporal-ui"}
+    assert published.keys() == {"api", "temporal", "temporal-ui"}
     for name, (address, _, container_port) in published.items():
         assert address == "127.0.0.1"
         assert int(container_port) in COMPOSE.services[name].listens

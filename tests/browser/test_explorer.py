@@ -1,20 +1,28 @@
 """Can a person place the documented order in the explorer, with nothing but this server?"""
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.graphiql import Explorer, browsing
-from tests.browser.toy import toy_server
+from tests.dev import a_dev, checkout
+
+CATALOG = Path(__file__).parents[2] / "examples" / "catalog.csv"
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with toy_server() as url:
-        yield url
+@pytest_asyncio.fixture(scope="module")
+async def endpoint(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
+    """``checkout dev`` with the products of the examples."""
+    async with a_dev(tmp_path_factory.mktemp("dev")) as dev:
+        status, said = await checkout(
+            "catalog", "import", str(CATALOG), "--data-dir", str(dev.data_dir)
+        )
+        assert status == 0, said
+        yield dev.running.api_url
 
 
 @pytest_asyncio.fixture

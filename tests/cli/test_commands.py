@@ -128,6 +128,7 @@ def test_stores_are_added_and_changed_at_once(data_dir: Path) -> None:
         "guest_checkout": False,
         "payment_methods": ["checkmo", "banktransfer"],
         "shipping_methods": ["flatrate", "freeshipping"],
+        "street_lines": 2,
     }
     listed = run("store", "list").output
     assert "europe" in listed

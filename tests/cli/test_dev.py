@@ -4,84 +4,32 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 import pytest_asyncio
 
-from cli.data_dir import find_running, load_settings
-from client import CheckoutClient, OrderPlaced, Refused
-from commerce.adapters.store.sql_store import SqlStore, open_store
+from client import OrderPlaced, Refused
 from tests.builders import cart, product
-from tests.programs import free_port
-from tests.server import connected
+from tests.dev import Dev, a_dev, checkout
 from tests.world import DEADLINE
 
 CARTS = 80
 
 
-@dataclass
-class Dev:
-    process: asyncio.subprocess.Process
-    data_dir: Path
-    output: list[str]
-    store: SqlStore
-
-    @property
-    def running(self) -> Any:
-        return find_running(self.data_dir)
-
-    def pid(self, child: str) -> int:
-        """The process id of the worker or of the Temporal server."""
-        worker_pid: int = self.running.worker_pid
-        others = [each.pid for each in psutil.Process(self.process.pid).children()]
-        return worker_pid if child == "worker" else next(p for p in others if p != worker_pid)
-
-    async def client(self) -> CheckoutClient:
-        return CheckoutClient(await connected(self.running.temporal_address))
-
-
-async def checkout(*arguments: str) -> tuple[int | None, str]:
-    command = "from cli import main; main()"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", command, *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    return process.returncode, output.decode()
-
-
 @pytest_asyncio.fixture(scope="module")
 async def dev(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Dev]:
-    data_dir = tmp_path_factory.mktemp("dev")
-    command = "from cli import main; main()"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", command, "dev", "--data-dir", str(data_dir),
-        "--temporal-port", str(free_port()), "--ui-port", str(free_port()),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout
-    output: list[str] = []
-    async for line in process.stdout:
-        output.append(line.decode())
-        if "ready" in output[-1]:
-            break
-    store = open_store(load_settings(data_dir))
-    yield Dev(process, data_dir, output, store)
-    store.database.close()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    async with a_dev(tmp_path_factory.mktemp("dev")) as made:
+        yield made
 
 
 async def test_it_says_where_everything_is(dev: Dev) -> None:
     said = "".join(dev.output)
     assert dev.running.ui_url in said
+    assert dev.running.api_url in said
     assert dev.running.temporal_address in said
     assert str(dev.running.worker_pid) in said
 
@@ -137,9 +85,47 @@ async def test_every_cart_is_answered_though_a_process_is_killed(dev: Dev, victi
     assert report["counts"]["holds_open"] == 0
 
 
+async def test_who_lost_the_answer_repeats_the_request_and_gets_the_one_order(dev: Dev) -> None:
+    """The GraphQL server is killed twice under load and started again."""
+    dev.store.catalog.put([product("wanted", CARTS)])
+    carts = [f"api-killed-{n}" for n in range(CARTS)]
+    dev.store.carts.save(*[cart(cart_id, ("wanted", 1)) for cart_id in carts])
+    turn = asyncio.Semaphore(8)
+    answered, lost = 0, 0
+
+    async def one(http: httpx.AsyncClient, cart_id: str) -> str:
+        nonlocal answered, lost
+        body = {
+            "query": "mutation ($cart: String!) { placeOrder(input: {cart_id: $cart})"
+            " { order { order_number } } }",
+            "variables": {"cart": cart_id},
+        }
+        async with turn:
+            while True:
+                try:
+                    key = {"Idempotency-Key": f"key-of-{cart_id}"}
+                    answer = await http.post(dev.running.api_url, json=body, headers=key)
+                    break
+                except httpx.TransportError:
+                    lost += 1
+                    await asyncio.sleep(0.1)
+        answered += 1
+        if answered in (CARTS // 4, CARTS // 2):
+            os.kill(dev.pid("api"), signal.SIGKILL)
+        return answer.json()["data"]["placeOrder"]["order"]["order_number"]
+
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        numbers = await asyncio.gather(*[one(http, cart_id) for cart_id in carts])
+    assert lost >= 2, "nobody noticed that the server was killed"
+    ordered = {cart_id: dev.store.order_book.find(cart_id=cart_id) for cart_id in carts}
+    assert numbers == [order.number for order in ordered.values() if order]
+    assert len(set(numbers)) == CARTS
+    assert dev.store.audit.run().violations == ()
+
+
 async def test_it_stops_cleanly_and_leaves_nobody_behind(dev: Dev) -> None:
     children = psutil.Process(dev.process.pid).children(recursive=True)
-    assert len(children) == 2
+    assert len(children) == 3
     dev.process.send_signal(signal.SIGINT)
     assert await dev.process.wait() == 0
     assert not any(child.is_running() for child in children)

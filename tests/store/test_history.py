@@ -6,18 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.domain.cart_edits import Addition, ensure_editable, with_products
 from commerce.domain.cart_errors import CartEditError
-from commerce.domain.carts import CartSnapshot
+from commerce.domain.carts import Cart, CartSnapshot, CartView
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.ports import CartNotHeldError
-from tests.builders import EMAIL, checkout
+from tests.builders import EMAIL, checkout, tax
 from tests.store.conftest import HOLD_TTL, SECOND, Shop
+from tests.store.shoppers import GUEST, joining
 
 STEPS = 220
 AUDIT_EVERY = 20
 SKUS = ("apple", "pear", "plum")
 CARTS = 25
 PREFIXES = ("", "A", "B-")
+PERCENT = ("0", "8.25", "19.6")
 ABORTED = refuse(RefusalReason.ABORTED)
 
 
@@ -44,6 +47,8 @@ class History:
     def step(self) -> None:
         steps: dict[Callable[[], object], int] = {
             self.edit: 6,
+            self.fill: 6,
+            self.merge: 1,
             self.start: 8,
             self.go_on: 20,
             self.abort: 1,
@@ -69,6 +74,25 @@ class History:
             email = self.rng.choice([EMAIL] * 9 + [None])
             cart_id = f"cart-{self.rng.randrange(CARTS)}"
             self.shop.save(cart_id, *lines[: self.rng.randint(1, 3)], email=email)
+
+    def fill(self) -> None:
+        """A shopper puts something into a cart and is shown the total."""
+        addition = Addition(self.rng.choice(SKUS), self.rng.randint(1, 4))
+
+        def change(view: CartView) -> Cart:
+            ensure_editable(view, GUEST, "")
+            return with_products(view, [addition])[0]
+
+        with suppress(CartEditError):
+            cart_id = f"cart-{self.rng.randrange(CARTS)}"
+            view = self.shop.store.shopping.edit(cart_id, change, [addition.sku])
+            if (total := view.total()) and self.rng.random() < 0.5:
+                self.shop.store.shopping.show_total(cart_id, total)
+
+    def merge(self) -> None:
+        pair = self.rng.sample(range(CARTS), 2)
+        with suppress(CartEditError):
+            self.shop.store.shopping.merge(*(f"cart-{n}" for n in pair), joining(GUEST))
 
     def start(self) -> None:
         """A new run; whatever ran for this cart has ended, and nobody has undone it."""
@@ -157,6 +181,7 @@ class History:
 
     def reconfigure(self) -> None:
         self.shop.store.stores.change("default", {"order_prefix": self.rng.choice(PREFIXES)})
+        self.shop.store.stores.set_tax_rate("default", tax(self.rng.choice(PERCENT), "TX"))
 
     def finish(self) -> None:
         """Every run ends: it is undone, or its hold expires and its cart is edited."""

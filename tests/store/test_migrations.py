@@ -1,16 +1,39 @@
 """Does the schema that Alembic makes hold what the models say?"""
 
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    MetaData,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import IntegrityError
 
+from commerce.adapters.store import schema
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.models import Base
 from commerce.adapters.store.schema import SchemaError, check, upgrade
 from commerce.adapters.store.stores import SqlStores
+from commerce.contract import OrderPlaced
+from commerce.domain.carts import Cart
+from commerce.domain.money import Money
+from commerce.domain.orders import OrderQuery
 from commerce.domain.stores import Store
-from tests.store.conftest import Shop
+from tests.builders import TestClock, build, checkout, tax, usd
+from tests.store.conftest import HOLD_TTL, SQLITE, Shop
+from tests.store.shoppers import ADA, adding, lines
 
 
 def test_an_empty_database_becomes_a_store_with_the_default_storefront(empty: Database) -> None:
@@ -60,3 +83,200 @@ def test_the_migrated_checks_are_those_of_the_models(shop: Shop) -> None:
     for name, table in Base.metadata.tables.items():
         wanted = {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)}
         assert {found["name"] for found in inspector.get_check_constraints(name)} == wanted, name
+
+
+# -- with rows in it -------------------------------------------------------------------------------
+
+RECORDED: dict[str, list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parent / "version_1.json").read_text()
+)
+"""What the first version wrote: three orders, carts in every state, a checkout under way."""
+LOCKED = "fecc14ca3e066e8eafa7c65fba603e44a8def8cd33e7eb98d62c81db934e814d"
+"""The digest that the checkout under way goes by."""
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def value(column: Column[Any], recorded: Any) -> Any:
+    """A recorded value as the driver takes it."""
+    if recorded is None:
+        return None
+    match column.type:
+        case DateTime():
+            return datetime.fromisoformat(recorded).replace(tzinfo=UTC)
+        case Boolean():
+            return bool(recorded)
+        case JSON():
+            return json.loads(recorded)
+        case _:
+            return recorded
+
+
+def read(database: Database, tables: MetaData) -> Rows:
+    """The rows of all tables, in the columns that they are known to have."""
+    with database.engine.connect() as connection:
+        return {
+            name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+            for name, table in tables.tables.items()
+        }
+
+
+@pytest.fixture
+def version_1(empty: Database) -> tuple[Database, MetaData, Rows]:
+    """A store as the first version left it, its tables, and all that is in them."""
+    tables = MetaData()
+    with empty.engine.begin() as connection:
+        command.upgrade(schema._config(connection), "0001")  # pyright: ignore[reportPrivateUsage]
+    with empty.engine.begin() as connection:
+        tables.reflect(connection)
+        tables.remove(tables.tables["alembic_version"])
+        connection.execute(tables.tables["stores"].delete())
+        for table in tables.sorted_tables:
+            rows = [
+                {name: value(table.columns[name], each[name]) for name in each}
+                for each in RECORDED[table.name]
+            ]
+            if rows:
+                connection.execute(table.insert(), rows)
+    before = read(empty, tables)
+    assert {name: len(rows) for name, rows in before.items()} == {
+        name: len(rows) for name, rows in RECORDED.items()
+    }
+    return empty, tables, before
+
+
+def test_an_older_store_is_refused_with_what_to_run(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    with pytest.raises(SchemaError, match=r"schema is 0001, not .* run 'checkout migrate'"):
+        check(version_1[0])
+
+
+def test_nothing_that_an_older_store_holds_is_lost(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    database, tables, before = version_1
+    upgrade(database)
+    check(database)
+    assert read(database, tables) == before
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("table", ["orders", "carts", "stores", "products"])
+def test_what_others_refer_to_still_cannot_be_deleted(
+    version_1: tuple[Database, MetaData, Rows], table: str
+) -> None:
+    database, tables, before = version_1
+    upgrade(database)
+    with pytest.raises(IntegrityError), database.engine.begin() as connection:
+        connection.execute(text(f"DELETE FROM {table}"))
+    assert read(database, tables) == before
+
+
+def test_the_lines_of_older_carts_keep_their_numbers_and_new_ones_go_on(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    database, _, _ = version_1
+    upgrade(database)
+    shopping = build(database, HOLD_TTL).shopping
+    kept = [(1, "pear", 1), (2, "apple", 2), (3, "pear", 3)]
+    changed = shopping.edit("active", adding("ebook", 1, ADA), ["ebook"])
+    assert lines(changed) == [*kept, (4, "ebook", 1)]
+    assert lines(shopping.edit("empty", adding("ebook"), ["ebook"])) == [(1, "ebook", 1)]
+
+
+def test_an_older_store_goes_on_with_what_was_under_way(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    """Its checkout is completed over the snapshot that the first version froze."""
+    database, _, _ = version_1
+    upgrade(database)
+    database.now = clock = TestClock()
+    clock.advance(timedelta(days=1))
+    shop = Shop(build(database, HOLD_TTL), clock)
+    shop.counts()
+    shop.store.stores.set_tax_rate("default", tax("10"))
+    placed = shop.store.orders.create(checkout("locked"), LOCKED)
+    assert isinstance(placed, OrderPlaced)
+    assert (placed.order_number, placed.total) == ("000000003", usd("52.25"))
+    totals = shop.find(placed).totals
+    assert (totals.tax, totals.tax_rate) == (usd("0.00"), None)
+    counts = shop.counts()
+    assert (counts["orders"], counts["holds_open"]) == (4, 0)
+
+
+def test_older_orders_are_read_and_have_no_tax(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    database, _, _ = version_1
+    upgrade(database)
+    store = build(database, HOLD_TTL)
+    ordered = store.order_book.find("000000001")
+    assert ordered is not None
+    assert [(line.sku, line.quantity) for line in ordered.lines] == [
+        ("apple", 2),
+        ("pear", 1),
+        ("ebook", 1),
+    ]
+    assert ordered.totals.line_taxes == (usd("0.00"),) * 3
+    assert (ordered.totals.tax, ordered.totals.grand_total) == (usd("0.00"), usd("44.75"))
+    theirs = store.order_book.of_customer("ada", OrderQuery(by_number=True))
+    assert [order.number for order in theirs.orders] == ["N000000001", "000000002"]
+    assert theirs.orders[0].totals.grand_total == Money.parse("14.00", "EUR")
+
+
+def test_a_customers_cart_of_an_older_store_is_theirs(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    database, _, _ = version_1
+    upgrade(database)
+    shopping = build(database, HOLD_TTL).shopping
+    for customer_id, cart_id in (("ada", "active"), ("eve", "new")):
+        new = Cart(id="new", store_code="default", customer_id=customer_id)
+        assert shopping.of_customer(customer_id, "default", new) == cart_id
+
+
+def test_a_migration_that_fails_leaves_the_older_store_as_it_was(
+    version_1: tuple[Database, MetaData, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, tables, before = version_1
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.operations.base.BatchOperations.create_index", crash)
+        with pytest.raises(RuntimeError):
+            upgrade(database)
+    assert read(database, tables) == before
+    assert "customer_carts" not in inspect(database.engine).get_table_names()
+    upgrade(database)
+    assert read(database, tables) == before
+
+
+@pytest.mark.parametrize("kind", [SQLITE], indirect=True)
+def test_rows_that_refer_to_nothing_are_seen_before_the_migration_is_done(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    """SQLite does not look while tables are rebuilt."""
+    database, tables, _ = version_1
+    driver = database.engine.raw_connection()
+    cursor = driver.cursor()
+    for statement in (
+        "PRAGMA foreign_keys=OFF",
+        "DELETE FROM orders WHERE number='000000001'",
+        "PRAGMA foreign_keys=ON",
+    ):
+        cursor.execute(statement)
+    cursor.close()
+    driver.close()
+    before = read(database, tables)
+    with pytest.raises(SchemaError, match="refer to nothing"):
+        upgrade(database)
+    assert read(database, tables) == before
+    with pytest.raises(SchemaError, match="schema is 0001"):
+        check(database)
+    with pytest.raises(IntegrityError), database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM orders WHERE number='000000002'"))

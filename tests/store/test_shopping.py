@@ -206,6 +206,14 @@ def test_a_change_after_the_lock_expired_ends_the_hold_and_the_run(shop: Shop) -
     assert shop.counts()["orders"] == 0
 
 
+def test_what_the_cart_held_itself_is_available_to_it_again(shop: Shop) -> None:
+    shop.save("cart", ("apple", 6))
+    shop.hold(checkout("cart"))
+    shop.clock.advance(HOLD_TTL)
+    assert lines(shop.store.shopping.edit("cart", setting(_1=10))) == [(1, "apple", 10)]
+    assert shop.units("apple") == (10, 0)
+
+
 # -- the numbers of lines --------------------------------------------------------------------------
 
 

@@ -1,15 +1,19 @@
 """Is every change one transaction? Each is made to fail at each of its statements in turn."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from commerce.adapters.store.models import Base
 from commerce.contract import OrderPlaced
+from commerce.domain.cart_errors import CartEditError
+from commerce.domain.carts import Cart
 from commerce.domain.errors import RefusalReason, refuse
-from tests.builders import cart, checkout, product
+from tests.builders import cart, checkout, product, tax, usd
 from tests.store.conftest import HOLD_TTL, Shop, at
+from tests.store.shoppers import ADA, joining, setting, taking, taking_along
 
 RUN = checkout("cart")
 REFUSAL = refuse(RefusalReason.PAYMENT_METHOD_MISSING)
@@ -26,6 +30,16 @@ def crash() -> None:
     raise CrashError
 
 
+def unless_refused(change: Change) -> Change:
+    """A change that is refused once it was made: then it changes nothing."""
+
+    def attempt() -> None:
+        with suppress(CartEditError):
+            change()
+
+    return attempt
+
+
 @pytest.fixture(autouse=True)
 def products(shop: Shop) -> None:
     shop.stock(apple=5, pear=5)
@@ -40,6 +54,57 @@ def save_after_the_lock_expired(shop: Shop) -> Change:
     shop.hold(RUN)
     shop.clock.advance(HOLD_TTL)
     return save(shop)
+
+
+def edit(shop: Shop) -> Change:
+    return lambda: shop.store.shopping.edit("cart", setting(_1=4, _2=2)).cart
+
+
+def edit_after_the_lock_expired(shop: Shop) -> Change:
+    shop.hold(RUN)
+    shop.clock.advance(HOLD_TTL)
+    return edit(shop)
+
+
+def make_a_cart(shop: Shop) -> Change:
+    new = Cart(id="new", store_code="default")
+    return unless_refused(lambda: shop.store.shopping.create(new))
+
+
+def make_a_customers_cart(shop: Shop) -> Change:
+    new = Cart(id="new", store_code="default", customer_id="ada")
+    return lambda: shop.store.shopping.of_customer("ada", "default", new)
+
+
+def merge(shop: Shop) -> Change:
+    shop.save("own", ("apple", 1), customer_id="ada")
+    return unless_refused(lambda: shop.store.shopping.merge("cart", "own", joining()))
+
+
+def merge_after_both_locks_expired(shop: Shop) -> Change:
+    change = merge(shop)
+    shop.hold(RUN)
+    shop.hold(checkout("own", shopper=ADA))
+    shop.clock.advance(HOLD_TTL)
+    return change
+
+
+def take_a_guests_cart(shop: Shop) -> Change:
+    assign = shop.store.shopping.assign
+    return unless_refused(lambda: assign("cart", "ada", taking_along(), taking()))
+
+
+def take_it_and_bring_ones_own(shop: Shop) -> Change:
+    shop.save("own", ("apple", 1), customer_id="ada")
+    return take_a_guests_cart(shop)
+
+
+def show_a_total(shop: Shop) -> Change:
+    return lambda: shop.store.shopping.show_total("cart", usd("45.00"))
+
+
+def set_a_tax_rate(shop: Shop) -> Change:
+    return lambda: shop.store.stores.set_tax_rate("default", tax("5"))
 
 
 def put(shop: Shop) -> Change:
@@ -113,6 +178,16 @@ def mark_announced(shop: Shop) -> Change:
 CHANGES = (
     save,
     save_after_the_lock_expired,
+    edit,
+    edit_after_the_lock_expired,
+    make_a_cart,
+    make_a_customers_cart,
+    merge,
+    merge_after_both_locks_expired,
+    take_a_guests_cart,
+    take_it_and_bring_ones_own,
+    show_a_total,
+    set_a_tax_rate,
     put,
     lock,
     lock_and_refuse,

@@ -82,6 +82,26 @@ def test_a_region_may_be_given_by_its_id_with_or_without_its_code(
     assert (address.region, address.region_id) == ("TX", 57)
 
 
+@pytest.mark.parametrize("region", ["57", " 57 ", "057"])
+def test_an_id_may_stand_where_the_region_goes(region: str) -> None:
+    """Some storefronts' forms put it there."""
+    address = read(region=region)
+    assert (address.region, address.region_id) == ("TX", 57)
+
+
+@pytest.mark.parametrize("region", ["0", "79", "57x", "²", "1" * 100])
+def test_a_number_that_is_no_id_is_no_region(region: str) -> None:
+    assert refused(region=region) == '"regionId" is required. Enter and try again.'
+
+
+def test_a_number_that_is_no_id_is_free_text_where_no_region_is_needed() -> None:
+    assert read(**{**LONDON, "region": "57"}).region == "57"
+
+
+def test_a_region_of_thousands_of_digits_is_not_even_a_number() -> None:
+    assert refused(region="1" * 5000) == '"region" is invalid. Enter and try again.'
+
+
 @pytest.mark.parametrize(("region_id", "postcode"), [(6, "09012"), (10, "09012")])
 def test_the_id_tells_the_military_posts_apart(region_id: int, postcode: str) -> None:
     address = read(region="AE", region_id=region_id, postcode=postcode, city="APO")

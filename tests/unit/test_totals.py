@@ -1,7 +1,5 @@
 """What does the shopper pay, and what is it computed from?"""
 
-import hashlib
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -344,29 +342,3 @@ def test_the_digest_survives_storage() -> None:
 def test_what_the_digest_covers_changes_on_purpose_only() -> None:
     """An older one is not computed again: it is stored beside its snapshot."""
     assert FROZEN.digest() == "48e82d51a0fb0d6280d3a1698d879a142f315734deeab7eba0e49f4c83509d6b"
-
-
-ADDRESS_OF_VERSION_1 = (
-    '{"firstname":"Ada","lastname":"Canary-Lovelace","company":"","street":["12 Canary Street"],'
-    '"city":"Austin","region":"TX","postcode":"78701","country_code":"US","telephone":"5125550100"}'
-)
-SNAPSHOT_OF_VERSION_1 = (
-    '{"cart":{"id":"cart","store_code":"default","customer_id":null,"email":"canary@example.com",'
-    f'"lines":[{{"sku":"apple","quantity":1}}],"shipping_address":{ADDRESS_OF_VERSION_1},'
-    f'"billing_address":{ADDRESS_OF_VERSION_1},"shipping_method":"flatrate",'
-    '"payment":{"method":"checkmo","purchase_order_number":""}},'
-    '"store":{"code":"default","currency":"USD","allowed_countries":[],"order_prefix":"",'
-    '"guest_checkout":true,"payment_methods":["checkmo"],'
-    '"shipping_methods":["flatrate","tablerate","freeshipping"]},'
-    '"lines":[{"sku":"apple","name":"apple","kind":"simple","quantity":2,'
-    '"price":{"amount_minor":1000,"currency":"USD"}},'
-    '{"sku":"pear","name":"pear","kind":"simple","quantity":1,'
-    '"price":{"amount_minor":500,"currency":"USD"}}]}'
-)
-
-
-def test_a_snapshot_of_an_older_version_is_read_as_it_was_meant() -> None:
-    """A checkout that was under way before the update still has one."""
-    digest = hashlib.sha256(SNAPSHOT_OF_VERSION_1.encode()).hexdigest()
-    assert digest == "b8be836b79a7b69755a4585060b1616f68b0d5d2f4a957b57739bc4619cff4e9"
-    assert CartSnapshot.model_validate_json(SNAPSHOT_OF_VERSION_1) == FROZEN

@@ -64,7 +64,7 @@ def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
     if query.numbers:
         conditions.append(OrderRow.number.in_(query.numbers))
     if query.number_contains:
-        conditions.append(OrderRow.number.contains(query.number_contains, autoescape=True))
+        conditions.append(OrderRow.number.icontains(query.number_contains, autoescape=True))
     if query.statuses is not None:
         conditions.append(OrderRow.status.in_(query.statuses))
     if query.placed_from is not None:

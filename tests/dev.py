@@ -1,0 +1,74 @@
+"""A real ``checkout dev`` for tests, and the command line beside it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from cli.data_dir import find_running, load_settings
+from client import CheckoutClient
+from commerce.adapters.store.sql_store import SqlStore, open_store
+from tests.programs import free_port
+from tests.server import connected
+
+PROGRAM = "from cli import main; main()"
+
+
+@dataclass
+class Dev:
+    """What a test sees of it."""
+
+    process: asyncio.subprocess.Process
+    data_dir: Path
+    output: list[str]
+    store: SqlStore
+
+    @property
+    def running(self) -> Any:
+        return find_running(self.data_dir)
+
+    def pid(self, child: str) -> int:
+        """The process id of the worker, the Temporal server or the GraphQL server."""
+        named = {"worker": "worker", "server": "start-dev", "api": "api"}[child]
+        children = psutil.Process(self.process.pid).children()
+        return next(each.pid for each in children if named in each.cmdline())
+
+    async def client(self) -> CheckoutClient:
+        return CheckoutClient(await connected(self.running.temporal_address))
+
+
+async def checkout(*arguments: str) -> tuple[int | None, str]:
+    """Run a command; its status and output."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+@asynccontextmanager
+async def a_dev(data_dir: Path) -> AsyncGenerator[Dev]:
+    """``checkout dev`` on free ports, ready; killed at the end if it still runs."""
+    ports = [f"--{name}-port={free_port()}" for name in ("temporal", "ui", "api")]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, "dev", "--data-dir", str(data_dir), *ports,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    output: list[str] = []
+    async for line in process.stdout:
+        output.append(line.decode())
+        if "ready" in output[-1]:
+            break
+    store = open_store(load_settings(data_dir))
+    yield Dev(process, data_dir, output, store)
+    store.database.close()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
