@@ -7,9 +7,10 @@ from temporalio.client import WorkflowExecutionStatus
 
 from client import Operation, OrderPlaced, RefusalReason, Refused, Shopper
 from commerce.domain.addresses import Address
+from commerce.domain.cart_edits import merged
 from commerce.domain.carts import ProductKind
 from commerce.domain.payments import PaymentStatus
-from tests.builders import TEXAS, cart, product, usd
+from tests.builders import TEXAS, cart, product, tax, usd
 from tests.world import DEADLINE, World
 
 SERVER_ERROR = (
@@ -331,6 +332,56 @@ async def test_a_changed_total_is_refused_before_anything_is_charged(
     assert payment is not None
     assert payment.status is PaymentStatus.APPROVED
     await assert_refused_and_reorderable(world, answer)
+
+
+@pytest.mark.parametrize("operation", Operation)
+async def test_so_is_a_total_that_the_shopper_was_not_shown(
+    world: World, operation: Operation
+) -> None:
+    """It is known from the cart: the caller need not say what they expect."""
+    world.store.carts.save(cart(world.id("cart")))
+    world.store.shopping.show_total(world.id("cart"), usd("15.00"))
+    world.store.catalog.put([product("apple", price="12.00")])
+    world.pay(world.id("cart"), "17.00")
+    answer = await ask(world, operation)
+    assert answer.reason is RefusalReason.TOTAL_CHANGED
+    assert answer.message.endswith("The cart total has changed. Review the cart and try again.")
+    payment = world.store.sandbox_payments.find("PAY1")
+    assert payment is not None
+    assert payment.status is PaymentStatus.APPROVED
+    world.assert_clean(orders=0)
+    world.store.shopping.show_total(world.id("cart"), usd("17.00"))
+    placed = await ask(world, operation, expected_total=usd("17.00"))
+    assert isinstance(placed, OrderPlaced)
+    assert placed.total == usd("17.00")
+    world.assert_clean(orders=1)
+
+
+async def test_the_payment_has_to_cover_the_tax(world: World) -> None:
+    world.store.stores.set_tax_rate("default", tax("7.5", "TX"))
+    world.store.carts.save(cart(world.id("cart"), ("apple", 4)))
+    for payment, paid in (("PAY1", "60.00"), ("PAY2", "64.50")):
+        world.pay(world.id("cart"), paid, id=payment)
+    too_little = await ask(world, Operation.COMPLETE_ORDER, payment="PAY1")
+    assert too_little.reason is RefusalReason.PAYMENT_ID_INVALID
+    placed = await ask(world, Operation.COMPLETE_ORDER, payment="PAY2")
+    assert isinstance(placed, OrderPlaced)
+    assert placed.total == usd("64.50")
+    world.assert_clean(orders=1)
+
+
+@pytest.mark.parametrize("operation", Operation)
+async def test_a_cart_that_was_merged_into_another_is_not_active_and_no_order(
+    world: World, operation: Operation
+) -> None:
+    source, destination = world.id("cart"), world.id("other")
+    world.store.carts.save(cart(source), cart(destination))
+    world.pay(source, "15.00")
+    world.store.shopping.merge(source, destination, merged)
+    answer = await ask(world, operation)
+    assert (answer.code, answer.message) == ("CART_NOT_ACTIVE", "The cart isn't active.")
+    assert answer.order_number is None
+    world.assert_clean(orders=0)
 
 
 async def test_the_shortage_is_told_beside_the_refusal(world: World) -> None:
