@@ -24,7 +24,7 @@ demo: install  ## a real day of 616 baskets, through a real Temporal server
 dev: install  ## everything embedded, until Ctrl-C
 	$(BIN)/checkout dev $(ARGS)
 
-test: check  ## every test
+test: check explorer  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(MAKE) test-browser
 

@@ -99,11 +99,15 @@ class Storefront:
         token = self.issuer.issue(
             customer_id, f"{customer_id}@example.com", "Ada", "Lovelace", timedelta(hours=1)
         )
-        return replace(self, headers={**self.headers, "Authorization": f"Bearer {token}"})
+        return self.with_header(Authorization=f"Bearer {token}")
 
     def in_store(self, code: str) -> "Storefront":
         """The same storefront, of another store."""
-        return replace(self, headers={**self.headers, "Store": code})
+        return self.with_header(Store=code)
+
+    def with_header(self, **headers: str) -> "Storefront":
+        """The same storefront, sending more headers."""
+        return replace(self, headers={**self.headers, **headers})
 
     def of_new_store(self, *rates: TaxRate, **settings: Any) -> "Storefront":
         """The storefront of a store that nobody else uses."""
@@ -186,10 +190,10 @@ class Storefront:
         placed = await self.place(await self.a_ready_cart(*items))
         return placed.data["placeOrder"]["orderV2"]
 
-    def approved(self, cart_id: str, total: str, **changes: Any) -> str:
-        """A payment for a cart that the shopper has approved."""
-        payment_id = f"PAY-{cart_id}"
-        self.world.pay(cart_id, total, **{"id": payment_id, **changes})
+    def approved(self, cart: str, total: str, **changes: Any) -> str:
+        """A payment for a cart that the shopper has approved; ``changes`` replace its fields."""
+        payment_id = changes.pop("id", f"PAY-{cart}")
+        self.world.pay(cart, total, id=payment_id, **changes)
         return payment_id
 
 

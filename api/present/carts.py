@@ -64,6 +64,7 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
             {"code": each.value, "title": each.label} for each in payment_methods(view)
         ],
         "selected_payment_method": _selected_payment(view),
+        "applied_gift_cards": [],
         "available_gift_wrappings": [],
         "gift_receipt_included": False,
         "printed_card_included": False,
@@ -146,6 +147,7 @@ def _item_prices(view: CartView, line: CartLine, price: Money | None) -> Object 
 def product_object(product: OfferedProduct, currency: str) -> Object:
     """``ProductInterface``: what a checkout knows of a product."""
     price = product.price or Money.zero(currency)
+    no_image = {"url": "", "label": product.name}  # storefronts take its url for a text
     tag = {
         "regular_price": money(price),
         "final_price": money(price),
@@ -156,6 +158,8 @@ def product_object(product: OfferedProduct, currency: str) -> Object:
         "uid": uid(product.sku),
         "sku": product.sku,
         "name": product.name,
+        "small_image": no_image,
+        "thumbnail": no_image,
         "stock_status": "OUT_OF_STOCK" if product.available == 0 else "IN_STOCK",
         "price_range": {"minimum_price": tag, "maximum_price": tag},
         "price_tiers": [],
@@ -259,8 +263,11 @@ def _address(cart_id: str, role: str, address: Address | None) -> Object | None:
         "company": address.company or None,
         "street": list(address.street),
         "city": address.city,
-        "region": region
-        and {"code": region.code, "label": region.name, "region_id": region.region_id},
+        "region": {
+            "code": region and region.code,
+            "label": region and region.name,
+            "region_id": region and region.region_id,
+        },
         "postcode": address.postcode or None,
         "country": {"code": address.country_code, "label": address.country_code},
         "telephone": address.telephone or None,

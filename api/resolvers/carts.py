@@ -164,7 +164,7 @@ def _entered(item: Object) -> list[Object]:
     """Options; some storefronts send the product itself as one."""
     own = uid(item["sku"])
     entered: list[Object] = [each for each in item.get("entered_options") or [] if each]
-    return [each for each in entered if each["uid"] != own]
+    return [each for each in entered if each.get("uid") != own]
 
 
 def _data(item: Object) -> Object:

@@ -142,11 +142,11 @@ def _moment(text: str | None, at: time) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if len(text) <= len("2026-12-31"):
+            moment = datetime.combine(moment, at)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, some moments are before the year 1
         raise ApiError("order_date must be a date such as 2026-12-31.") from None
-    if len(text) <= len("2026-12-31"):
-        moment = datetime.combine(moment, at)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _minor(text: str | None, currency: str) -> int | None:

@@ -165,12 +165,11 @@ async def test_a_payment_that_is_not_just_for_this_cart_is_invalid_and_stays_as_
     market: Storefront, changes: dict[str, Any]
 ) -> None:
     cart_id = await market.a_ready_cart()
-    wanted = f"PAY-{cart_id}"
-    made = market.approved(
-        cart_id, "15.00", **{**changes, "id": changes.get("id", "PAY-") + cart_id}
-    )
+    if "id" in changes:
+        changes["id"] += cart_id
+    made = market.approved(cart_id, "15.00", **changes)
     before = market.world.store.sandbox_payments.find(made)
-    told, extensions = refused(await market.complete(cart_id, wanted))
+    told, extensions = refused(await market.complete(cart_id, f"PAY-{cart_id}"))
     assert told == INVALID
     assert extensions == {
         "category": "graphql-input",

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
+from tests.builders import product
 from tests.faults import Mode
-from tests.storefront import PLACE, STEPS, Answer, Storefront, a_storefront
+from tests.storefront import STEPS, Answer, Storefront, a_storefront
 
 CROWD = 20
 PAY_AND_PLACE = (
@@ -87,8 +88,8 @@ async def test_the_same_key_gets_the_same_order_of_setting_and_placing(market: S
 
 
 async def test_a_key_is_for_one_request(market: Storefront) -> None:
-    cart_id, other, key = await market.a_ready_cart(), await market.a_ready_cart(), "one-request"
-    key = market.world.id(key)
+    cart_id, other = await market.a_ready_cart(), await market.a_ready_cart()
+    key = market.world.id("one-request")
     assert (await market.place(cart_id, Idempotency_Key=key)).data
     placing = await market.place(other, Idempotency_Key=key)
     assert (placing.status, placing.body["data"]) == (200, {"placeOrder": None})
@@ -148,8 +149,6 @@ async def test_both_operations_at_once_become_one_order(shop: Storefront) -> Non
 
 
 async def test_the_last_one_is_sold_once(shop: Storefront) -> None:
-    from tests.builders import product  # noqa: PLC0415
-
     shop.world.store.catalog.put([product("last", 1)])
     cart_ids = [await shop.a_ready_cart(("last", 1)) for _ in range(5)]
     answers = await asyncio.gather(*map(shop.place, cart_ids))
@@ -166,25 +165,43 @@ async def test_the_last_one_is_sold_once(shop: Storefront) -> None:
 
 
 async def test_who_cannot_wait_is_told_how_to_ask_again(market: Storefront) -> None:
-    world = market.world
-    cart_id, key = await market.a_ready_cart(), world.id("pending")
-    world.faults.fail("create_order", Mode.BEFORE, times=18)
+    world, carts = market.world, [await market.a_ready_cart() for _ in range(2)]
+    payment_id = market.approved(carts[1], "15.00")
+    keys = [world.id("K-of-" + cart_id[:8]) for cart_id in carts]
+    world.faults.fail("create_order", Mode.BEFORE, times=100)
     async with a_storefront(world, deadline_s=1) as hasty:
-        pending = await hasty.post(PLACE, {"cart": cart_id}, Idempotency_Key=key)
+        placing, completing = await asyncio.gather(
+            hasty.place(carts[0], Idempotency_Key=keys[0]),
+            hasty.complete(carts[1], payment_id, Idempotency_Key=keys[1]),
+        )
     world.faults.heal()
-    message = (
-        "The order is still being processed. Ask again with the same Idempotency-Key to get it."
-    )
-    assert pending.body["data"]["placeOrder"] == {
-        "order": None,
-        "orderV2": None,
-        "errors": [{"code": "UNDEFINED", "message": message}],
+
+    assert placing.body["data"] == {"placeOrder": pending("UNDEFINED")}
+    assert placing.message == PENDING
+    assert placing.error["extensions"] == asked_again_with("UNDEFINED", keys[0])
+
+    assert set(completing.body) == {"data", "extensions"}
+    assert completing.body["data"] == {"completeOrder": pending("UNABLE_TO_COMPLETE_ORDER")}
+    assert completing.body["extensions"] == {
+        "completeOrder": asked_again_with("UNABLE_TO_COMPLETE_ORDER", keys[1])
     }
-    assert pending.message == message
-    assert pending.error["extensions"] == {
+
+    assert (await market.place(carts[0], Idempotency_Key=keys[0])).data
+    completed = await market.complete(carts[1], payment_id, Idempotency_Key=keys[1])
+    assert completed.data["completeOrder"]["errors"] == []
+
+
+PENDING = "The order is still being processed. Ask again with the same Idempotency-Key to get it."
+
+
+def pending(code: str) -> dict[str, Any]:
+    return {"order": None, "orderV2": None, "errors": [{"code": code, "message": PENDING}]}
+
+
+def asked_again_with(code: str, key: str) -> dict[str, str]:
+    return {
         "category": "graphql-input",
-        "error_code": "UNDEFINED",
+        "error_code": code,
         "reason": "PENDING",
         "idempotency_key": key,
     }
-    assert (await market.place(cart_id, Idempotency_Key=key)).data["placeOrder"]["order"]

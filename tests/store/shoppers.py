@@ -14,7 +14,7 @@ from commerce.ports import Change, Join
 GUEST, ADA = Shopper.guest(), Shopper.customer("ada")
 
 
-def changing(shopper: Shopper = GUEST, **changes: object) -> Change:
+def changing(shopper: Shopper = GUEST, /, **changes: object) -> Change:
     """Set fields of the cart."""
 
     def change(view: CartView) -> Cart:

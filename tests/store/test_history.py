@@ -90,9 +90,10 @@ class History:
                 self.shop.store.shopping.show_total(cart_id, total)
 
     def merge(self) -> None:
-        pair = self.rng.sample(range(CARTS), 2)
+        source, destination = self.rng.sample(range(CARTS), 2)
         with suppress(CartEditError):
-            self.shop.store.shopping.merge(*(f"cart-{n}" for n in pair), joining(GUEST))
+            shopping = self.shop.store.shopping
+            shopping.merge(f"cart-{source}", f"cart-{destination}", joining(GUEST))
 
     def start(self) -> None:
         """A new run; whatever ran for this cart has ended, and nobody has undone it."""

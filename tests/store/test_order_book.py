@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from commerce.domain.orders import MAX_PAGE_SIZE, Order, OrderPage, OrderQuery, OrderStatus
+from commerce.domain.orders import MAX_PAGE_SIZE, OrderPage, OrderQuery, OrderStatus
 from commerce.domain.stores import Store
 from tests.builders import checkout
 from tests.store.conftest import Shop
@@ -141,18 +141,19 @@ def placed_at(shop: Shop, number: str) -> Any:
 def test_pages_follow_one_another_and_end(shop: Shop) -> None:
     """All were placed at one moment: even then no page repeats or leaves out an order."""
     shop.stock(apple=100)
-    for n in range(7):
+    for n, prefix in enumerate("CBACBAC"):
+        shop.store.stores.change("default", {"order_prefix": prefix})
         shop.save(f"cart-{n}", customer_id="ada")
         shop.order(checkout(f"cart-{n}", shopper=ADA))
     pages = [page(shop, page=n, page_size=3) for n in range(1, 5)]
     assert [len(each.orders) for each in pages] == [3, 3, 1, 0]
     assert {each.total_count for each in pages} == {7}
-    seen: list[Order] = [order for each in pages for order in each.orders]
-    assert len({order.number for order in seen}) == 7
-    assert tuple(seen) == page(shop, page_size=MAX_PAGE_SIZE).orders
+    seen = [order.number for each in pages for order in each.orders]
+    assert seen == numbers(shop, page_size=MAX_PAGE_SIZE)
+    assert seen == [f"{prefix}00000000{n}" for prefix, n in zip("AABBCCC", "1212123", strict=True)]
 
 
 @pytest.mark.parametrize("wrong", [{"page": 0}, {"page_size": 0}, {"page_size": MAX_PAGE_SIZE + 1}])
-def test_a_page_that_there_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+def test_a_page_that_there_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OrderQuery(**wrong)

@@ -64,7 +64,8 @@ def test_a_cart_that_was_never_made_is_not_found(shop: Shop) -> None:
 
 
 def test_a_view_has_the_products_of_the_cart_and_those_that_were_asked_for(shop: Shop) -> None:
-    shop.stock(plum=5, unasked=5, endless=None)
+    shop.stock(plum=5, unasked=5, endless=3)
+    shop.stock(endless=None)
     shop.save("other", ("apple", 3))
     shop.hold(checkout("other"))
     saved = shop.save("cart", ("pear", 2), ("apple", 1))

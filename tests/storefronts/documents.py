@@ -15,6 +15,7 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     parse,
     print_ast,
@@ -122,6 +123,8 @@ class Document:
         name: The operation's name; a package may have several of one name.
         text: The operation and the fragments that it needs.
         place: The file, and the constant if there is one, for messages.
+        is_query: Whether it may be sent by GET.
+        declared: The names of its variables.
         roots: The root fields, and those of `customer` as `customer.<field>`.
     """
 
@@ -129,7 +132,12 @@ class Document:
     name: str
     text: str
     place: str
+    is_query: bool
+    declared: frozenset[str]
     roots: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.place} {self.name}"
 
 
 def documents() -> list[Document]:
@@ -216,21 +224,44 @@ def _sent(
             whole = forwarded(with_fragments(each, known))
             sent = as_apollo_sends(whole)
             if sent is None:
-                yield Document(package, _name(each), print_ast(whole), place, roots=())
+                yield _document(package, whole, print_ast(whole), place, answered_locally=True)
             else:
                 yield _document(package, sent, print_ast(sent), place)
 
 
-def _document(package: str, parsed: DocumentNode, text: str, place: str) -> Document:
+def _document(
+    package: str,
+    parsed: DocumentNode,
+    text: str,
+    place: str,
+    answered_locally: bool = False,
+) -> Document:
     """The document that one operation and its fragments make.
+
+    Args:
+        package: The npm package that it is from.
+        parsed: The operation and its fragments.
+        text: The same, as it is sent.
+        place: Where it is written.
+        answered_locally: It is never sent, so it has no root fields.
 
     Raises:
         ValueError: There is not exactly one operation.
     """
     [operation] = [each for each in parsed.definitions if isinstance(each, OperationDefinitionNode)]
     fragments = fragments_by_name(parsed.definitions)
-    roots = tuple(dict.fromkeys(_roots(operation.selection_set, fragments, "")))
-    return Document(package, _name(operation), text, place, roots)
+    roots = () if answered_locally else _roots(operation.selection_set, fragments, "")
+    return Document(
+        package,
+        _name(operation),
+        text,
+        place,
+        is_query=operation.operation is OperationType.QUERY,
+        declared=frozenset(
+            each.variable.name.value for each in operation.variable_definitions or ()
+        ),
+        roots=tuple(dict.fromkeys(roots)),
+    )
 
 
 def _roots(node: SelectionSetNode, fragments: Fragments, prefix: str) -> Iterator[str]:

@@ -6,7 +6,9 @@ operation does not declare is ignored, and some clients rely on that.
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
+
+from tests.storefronts.documents import Document
 
 Variables = dict[str, object]
 
@@ -57,6 +59,7 @@ _GRAPHCOMMERCE_ADDRESS: Variables = {
     "vatId": "",
     "isCompany": False,
     "saveInAddressBook": True,
+    "customerNote": "",
 }
 
 _VUE_ADDRESS: Variables = {**_PERSON, **_PLACE, "region": "TX", "street": ["1 Congress Avenue"]}
@@ -141,7 +144,7 @@ _ORDER_DROP_IN: dict[str, Variables] = {
     "CONFIRM_RETURN_GUEST_ORDER": _CONFIRMATION,
     "GET_ATTRIBUTES_LIST": {"entityType": "RMA_ITEM"},
     "GET_GUEST_ORDER": {
-        "input": {"number": "{order_number}", "email": "{email}", "lastname": "Byron"}
+        "input": {"number": "{order_number}", "email": "{email}", "lastname": "{lastname}"}
     },
     "PLACE_ORDER_MUTATION": _CART,
     "REORDER_ITEMS_MUTATION": {"orderNumber": "{order_number}"},
@@ -362,6 +365,24 @@ QUERY_VARIABLES: Variables = {
     "token": "{order_token}",
 }
 """What queries declare, whatever their client: a variable of a name means the same everywhere."""
+
+
+def variables_of(document: Document, known: Mapping[str, object]) -> dict[str, Any]:
+    """What its client sends with a document.
+
+    Args:
+        document: A mutation, or a query.
+        known: What stands for each name in braces, such as `cart_id`.
+
+    Raises:
+        KeyError: It is a mutation that `VARIABLES` lacks, or a variable of it is not known.
+    """
+    listed = VARIABLES.get((document.package, document.name))
+    if listed is None and not document.is_query:
+        raise KeyError(str(document))
+    if listed is None:
+        listed = {name: each for name, each in QUERY_VARIABLES.items() if name in document.declared}
+    return cast("dict[str, Any]", filled(listed, known))
 
 
 def filled(template: object, known: Mapping[str, object]) -> object:

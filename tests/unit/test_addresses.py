@@ -116,6 +116,27 @@ def test_a_region_may_be_given_by_its_iso_code_in_every_country(
     assert problems(country_code, city, region, postcode) == []
 
 
+# -- countries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("country_code", ["US", "CA", "GB", "DE", "JP", "VA", "UA", "XK"])
+def test_there_are_countries(country_code: str) -> None:
+    assert RULES.is_country(country_code)
+
+
+@pytest.mark.parametrize(
+    "country_code", ["", "ZZ", "QQ", "us", "USA", "USS", "U", "..", "/a", "\x00\x00"]
+)
+def test_and_codes_of_none(country_code: str) -> None:
+    assert not RULES.is_country(country_code)
+    assert not RULES.needs_region(country_code)
+
+
+def test_some_countries_need_a_region_and_others_do_not() -> None:
+    assert all(RULES.needs_region(country) for country in ("US", "CA", "AU", "BR", "JP"))
+    assert not any(RULES.needs_region(country) for country in ("GB", "UA", "VA", "DE", "FR"))
+
+
 # -- what is missing ---------------------------------------------------------------------------
 
 

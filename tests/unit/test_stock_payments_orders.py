@@ -3,8 +3,9 @@
 import pytest
 
 from commerce.domain.carts import ProductKind, SnapshotLine
-from commerce.domain.orders import order_number
-from commerce.domain.payments import Payment, PaymentStatus, pays_for
+from commerce.domain.orders import OrderStatus, order_number
+from commerce.domain.payments import Payment, PaymentMethod, PaymentStatus, pays_for
+from commerce.domain.shipping import ShippingMethod
 from commerce.domain.stock import Shortage, demand, shortage
 from tests.builders import usd
 
@@ -81,6 +82,32 @@ def test_a_payment_in_another_currency_does_not_pay() -> None:
 @pytest.mark.parametrize("status", [s for s in PaymentStatus if s is not PaymentStatus.APPROVED])
 def test_a_payment_that_is_not_approved_or_already_used_does_not_pay(status: PaymentStatus) -> None:
     assert not pays_for(PAYMENT.model_copy(update={"status": status}), "cart", usd("30"))
+
+
+# -- what shoppers call it ----------------------------------------------------------------------
+
+
+def test_the_offline_methods_have_their_documented_names() -> None:
+    assert {method.value: method.label for method in PaymentMethod} == {
+        "checkmo": "Check / Money order",
+        "banktransfer": "Bank Transfer Payment",
+        "cashondelivery": "Cash On Delivery",
+        "purchaseorder": "Purchase Order",
+        "free": "No Payment Information Required",
+    }
+    names = {method.value: method.names for method in ShippingMethod}
+    assert {
+        (carrier, each.method_code): (each.carrier_title, each.method_title)
+        for carrier, each in names.items()
+    } == {
+        ("flatrate", "flatrate"): ("Flat Rate", "Fixed"),
+        ("tablerate", "bestway"): ("Best Way", "Table Rate"),
+        ("freeshipping", "freeshipping"): ("Free Shipping", "Free"),
+    }
+
+
+def test_an_order_that_is_not_paid_is_pending() -> None:
+    assert [status.label for status in OrderStatus] == ["Pending", "Processing"]
 
 
 # -- order numbers -----------------------------------------------------------------------------

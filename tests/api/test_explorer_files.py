@@ -13,14 +13,14 @@ import pytest
 
 from api import explorer
 from api.explorer_assets import PACKAGES, PATHS, AssetsError, Package, fetch, missing, unpack
-from tests.browser.toy import app
+from tests.api.small_schema import World, small_app
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 async def get(path: str, accept: str = CHROMIUM) -> httpx.Response:
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=small_app(World(), explorer=True))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.get(path, headers={"Accept": accept})
 
@@ -40,8 +40,8 @@ async def test_only_a_browser_that_opens_the_url_gets_the_page() -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "script-src 'self';" in answer.headers["content-security-policy"]
     for accept in ("*/*", "application/json", "application/graphql-response+json"):
-        assert (await get("/graphql", accept)).status_code == 405
-    assert (await get("/graphql?query={ready}")).json() == {"data": {"ready": True}}
+        assert (await get("/graphql", accept)).status_code == 400
+    assert (await get("/graphql?query={hello}")).json() == {"data": {"hello": "Hello world"}}
 
 
 async def test_the_page_names_only_files_of_this_server_and_all_are_there() -> None:
