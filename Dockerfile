@@ -1,4 +1,4 @@
-# The image of the worker and of the command `checkout`. Needs BuildKit, as in Docker 23 and newer.
+# The image of the worker, the GraphQL server and the command `checkout`. Needs BuildKit (Docker 23).
 FROM python:3.11.16-slim-trixie
 
 # PYTHONDONTWRITEBYTECODE stays unset, and the standard library, which comes without bytecode, gets

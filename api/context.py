@@ -1,7 +1,7 @@
 """What a request's headers say, and what its resolvers report beside the data."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,10 +52,18 @@ class Extras:
 
 @dataclass(frozen=True)
 class Report:
-    """What resolvers say beside the data; one per request."""
+    """What resolvers say beside the data; one per request.
+
+    Attributes:
+        afterwards: By what they are about: called when the whole document has been executed, before
+            its answer is sent.
+    """
 
     extras: Extras = field(default_factory=Extras)
     errors: list[GraphQLError] = field(default_factory=list[GraphQLError])
+    afterwards: dict[str, Callable[[], Awaitable[None]]] = field(
+        default_factory=dict[str, Callable[[], Awaitable[None]]]
+    )
 
     def add_error(self, info: GraphQLResolveInfo[Any], error: ApiError) -> None:
         """Answer an error at this field though the field has a value."""

@@ -9,9 +9,12 @@ from uuid import uuid4
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    GraphQLFieldResolver,
+    GraphQLResolveInfo,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     OperationType,
+    default_field_resolver,  # pyright: ignore[reportUnknownVariableType]
     execute,  # pyright: ignore[reportUnknownVariableType]
     get_operation_ast,
     specified_rules,
@@ -25,6 +28,8 @@ from api.limits import Limits, parse_within
 MAX_CACHED_DOCUMENTS = 400
 MAX_CACHED_CHARS = 256 * 1024
 """A parsed document takes 120 to 280 times the memory of its text."""
+
+_TOO_MUCH = "The answer would be too large. Ask for less at a time."
 
 MakeContext = Callable[[Report], Awaitable[Any]]
 """From a request's report to what resolvers get as ``info.context``; may raise ``ApiError``."""
@@ -116,16 +121,34 @@ class Executor:
             return Answer(status_of(errors), {"errors": errors})
         except Exception as error:  # noqa: BLE001 (logged by internal)
             return Answer(500, RequestError([internal(error, correlation_id)]).body)
+        try:
+            result = await self._executed(document, variables, operation_name, context)
+            for note in report.afterwards.values():
+                await note()
+        except _TooMuchError:
+            return Answer(400, RequestError.because(_TOO_MUCH).body)
+        except Exception as error:  # noqa: BLE001 (logged by internal)
+            return Answer(500, RequestError([internal(error, correlation_id)]).body)
+        return self._answer(result, report, correlation_id)
+
+    async def _executed(
+        self,
+        document: DocumentNode,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+        context: Any,
+    ) -> ExecutionResult:
         result = execute(
             self._schema,
             document,
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
+            field_resolver=_counting(self.limits.values),
             max_coercion_errors=self.limits.errors,
             hide_suggestions=self._hide_hints,
         )
-        return self._answer(await result if isawaitable(result) else result, report, correlation_id)
+        return await result if isawaitable(result) else result
 
     def _valid(self, query: str) -> DocumentNode:
         document = self._documents.get(query)
@@ -152,6 +175,24 @@ class Executor:
         if report.extras.values:
             body["extensions"] = report.extras.values
         return Answer(status_of(errors), body)
+
+
+class _TooMuchError(BaseException):
+    """Ends an execution at once; of any other exception graphql-core makes a field's error."""
+
+
+def _counting(limit: int) -> GraphQLFieldResolver:
+    """The default resolver, for so many values."""
+    left = limit
+
+    def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _TooMuchError
+        return default_field_resolver(source, info, **arguments)
+
+    return resolve
 
 
 def _check_operation(

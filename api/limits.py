@@ -40,6 +40,7 @@ class Limits:
         fields: Fields, fragments expanded wherever they are spread.
         aliases: Aliases as written.
         directives: Directives as written.
+        values: Of an answer: documents multiply by the length of the lists that they ask for.
         errors: Validation and coercion stop after so many.
     """
 
@@ -49,6 +50,7 @@ class Limits:
     fields: int = 1_500
     aliases: int = 100
     directives: int = 100
+    values: int = 50_000
     errors: int = 20
 
 

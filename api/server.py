@@ -78,9 +78,7 @@ def _authenticate(settings: Settings) -> Authenticate:
         keys = SharedSecret(secret.encode())
     else:
         return _no_customers
-    return TokenVerifier(
-        keys, settings.customer_issuer, settings.customer_audience
-    ).verify
+    return TokenVerifier(keys, settings.customer_issuer, settings.customer_audience).verify
 
 
 def _no_customers(_token: str) -> CustomerClaims:
@@ -92,9 +90,7 @@ def token_issuer(settings: Settings) -> TokenIssuer | None:
     secret = settings.customer_token_secret.get_secret_value()
     if not secret:
         return None
-    return TokenIssuer(
-        secret.encode(), settings.customer_issuer, settings.customer_audience
-    )
+    return TokenIssuer(secret.encode(), settings.customer_issuer, settings.customer_audience)
 
 
 async def run(settings: Settings) -> None:

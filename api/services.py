@@ -169,11 +169,19 @@ async def look_at(info: Info, cart_id: str | None) -> CartView:
 
 
 def noting_total(info: Info, view: CartView) -> Shown:
-    """What notes the total that the shopper is shown, so that no order is over another."""
-    context = info.context
+    """What notes the total that the shopper is shown, so that no order is over another.
 
-    async def shown(total: Money) -> None:
-        if view.cart.shown_total != total:
-            await in_store(context.services.shopping.show_total, view.cart.id, total)
+    They are shown it by the answer: an order of the same document is not over it yet.
+    """
+    context = info.context
+    cart, notes = view.cart, context.report.afterwards
+
+    def shown(total: Money) -> None:
+        async def note() -> None:
+            await in_store(context.services.shopping.show_total, cart.id, total)
+
+        notes.pop(cart.id, None)  # what comes last in the answer counts
+        if cart.shown_total != total:
+            notes[cart.id] = note
 
     return shown

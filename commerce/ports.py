@@ -135,7 +135,11 @@ class Shopping(Protocol):
         ...
 
     def of_customer(self, customer_id: str, store_code: str, new: Cart) -> str:
-        """The id of the one cart that a customer fills in a store; ``new`` if they have none."""
+        """The id of the one cart that a customer fills in a store; ``new`` if they have none.
+
+        Raises:
+            CartEditError: The id of the new one is taken.
+        """
         ...
 
     def merge(self, source_id: str, destination_id: str, join: Join) -> CartView:

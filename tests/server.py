@@ -11,6 +11,8 @@ from cli.embedded import temporal_arguments
 from tests.programs import free_port, program
 from workflows.payloads import checkout_data_converter
 
+ATTEMPTS = 3
+
 # A history is deleted once its queues have moved past it: every 30 s unless told otherwise.
 _DELETE_SOON = [
     argument
@@ -25,17 +27,32 @@ _DELETE_SOON = [
 @asynccontextmanager
 async def a_server(directory: Path) -> AsyncGenerator[Client]:
     """A connection to a server that lives as long as the block."""
-    port = free_port()
-    arguments = temporal_arguments(port, free_port(), directory / "temporal.db")
-    with (directory / "server.log").open("wb") as log:
-        server = await asyncio.create_subprocess_exec(
-            program("temporal"), *arguments, *_DELETE_SOON, stdout=log, stderr=log
-        )
+    server, address = await _started(directory)
     try:
-        yield await connected(f"127.0.0.1:{port}")
+        yield await connected(address)
     finally:
         server.terminate()
         await server.wait()
+
+
+async def _started(directory: Path) -> tuple[asyncio.subprocess.Process, str]:
+    """A server that listens. Ports are free when they are asked for: another may be faster."""
+    for _ in range(ATTEMPTS):
+        port = free_port()
+        arguments = temporal_arguments(port, free_port(), directory / "temporal.db")
+        with (directory / "server.log").open("ab") as log:
+            server = await asyncio.create_subprocess_exec(
+                program("temporal"), *arguments, *_DELETE_SOON, stdout=log, stderr=log
+            )
+        while server.returncode is None:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return server, f"127.0.0.1:{port}"
+    raise AssertionError(f"no Temporal server: {(directory / 'server.log').read_text()}")
 
 
 async def connected(address: str) -> Client:

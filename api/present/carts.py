@@ -1,6 +1,6 @@
 """Carts and what is in them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -13,13 +13,19 @@ from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import PaymentMethod
 from commerce.domain.regions import region_of
 from commerce.domain.shipping import ShippingMethod, shipping_amount
+from commerce.domain.taxes import TaxRate
 from commerce.domain.totals import Totals, add_up
 
-Shown = Callable[[Money], Awaitable[None]]
+ITEMS_ON_A_PAGE = 20
+
+Shown = Callable[[Money], None]
 """Called with the grand total when a shopper is shown it."""
 
 _ITEM_TYPES = {ProductKind.SIMPLE: "SimpleCartItem", ProductKind.VIRTUAL: "VirtualCartItem"}
 _PRODUCT_TYPES = {ProductKind.SIMPLE: "SimpleProduct", ProductKind.VIRTUAL: "VirtualProduct"}
+_CANNOT_BE_SHIPPED = (
+    "This shipping method is not available. To use this shipping method, please contact us."
+)
 _UNSET = {"code": "", "title": "", "purchase_order_number": None}
 
 
@@ -32,22 +38,29 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
     """
     cart = view.cart
     totals = _totals(view)
-    items = [_item(view, line, totals) for line in cart.lines]
 
-    async def prices(info: Any) -> Object | None:
+    def items(info: Any) -> list[Object]:
+        rate = view.tax_rate  # once: it looks at every line
+        return [_item(view, line, rate, totals) for line in cart.lines]
+
+    def prices(info: Any) -> Object | None:
         if totals is None:
             return None
         if shown:
-            await shown(totals.grand_total)
+            shown(totals.grand_total)
         return _prices(totals)
 
     def items_v2(
         info: Any,
-        pageSize: int = 20,  # noqa: N803 (the schema's name)
-        currentPage: int = 1,  # noqa: N803
+        pageSize: int | None = None,  # noqa: N803 (the schema's name)
+        currentPage: int | None = None,  # noqa: N803
         sort: Object | None = None,
     ) -> Object:
-        return _page(items, view, pageSize, currentPage, sort)
+        size = ITEMS_ON_A_PAGE if pageSize is None else max(pageSize, 1)
+        return _page(items(info), size, max(currentPage or 1, 1), sort)
+
+    def shipping_addresses(info: Any) -> list[Object]:
+        return _shipping_addresses(view)
 
     return {
         "id": cart.id,
@@ -58,7 +71,7 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
         "items": items,
         "itemsV2": items_v2,
         "prices": prices,
-        "shipping_addresses": _shipping_addresses(view),
+        "shipping_addresses": shipping_addresses,
         "billing_address": _address(cart.id, "billing", cart.billing_address),
         "available_payment_methods": [
             {"code": each.value, "title": each.label} for each in payment_methods(view)
@@ -96,7 +109,7 @@ def _prices(totals: Totals) -> Object:
 # -- items --------------------------------------------------------------------------------------
 
 
-def _item(view: CartView, line: CartLine, totals: Totals | None) -> Object:
+def _item(view: CartView, line: CartLine, rate: TaxRate | None, totals: Totals | None) -> Object:
     product = view.products[line.sku]
     problem = _unavailable(product, line.quantity)
     message = CART_RULES[problem].text if problem else None
@@ -107,7 +120,7 @@ def _item(view: CartView, line: CartLine, totals: Totals | None) -> Object:
         "uid": uid(line.id),
         "quantity": float(line.quantity),
         "product": product_object(product, view.store.currency),
-        "prices": _item_prices(view, line, product.price) if totals else None,
+        "prices": _item_prices(line, rate, product.price) if totals else None,
         "errors": [{"code": "ITEM_QTY" if short else "UNDEFINED", "message": message}]
         if problem
         else [],
@@ -126,11 +139,10 @@ def _unavailable(product: OfferedProduct, quantity: int) -> CartProblem | None:
     return CartProblem.QUANTITY_UNAVAILABLE if product.available else CartProblem.OUT_OF_STOCK
 
 
-def _item_prices(view: CartView, line: CartLine, price: Money | None) -> Object | None:
+def _item_prices(line: CartLine, rate: TaxRate | None, price: Money | None) -> Object | None:
     if price is None:
         return None
     row = price.times(line.quantity)
-    rate = view.tax_rate
     return {
         "price": money(price),
         "price_including_tax": money(price.plus(rate.on(price)) if rate else price),
@@ -183,11 +195,8 @@ _SORTS: dict[str, Callable[[Object], Any]] = {
 }
 
 
-def _page(
-    items: list[Object], view: CartView, size: int, current: int, sort: Object | None
-) -> Object:
+def _page(items: list[Object], size: int, current: int, sort: Object | None) -> Object:
     """A page of items; fields that only a catalogue knows sort as the lines were added."""
-    size, current = max(size, 1), max(current, 1)
     ordered = list(items)
     if sort:
         key = _SORTS.get(sort["field"])
@@ -230,12 +239,11 @@ def _shipping_addresses(view: CartView) -> list[Object]:
 
 def shipping_method_object(view: CartView, method: ShippingMethod) -> Object:
     """``AvailableShippingMethod`` and ``SelectedShippingMethod``."""
-    snapshot = view.snapshot()
-    subtotal = add_up((line.total for line in snapshot.lines), view.store.currency)
-    units = sum(line.quantity for line in snapshot.lines if line.kind is ProductKind.SIMPLE)
-    amount = shipping_amount(method, subtotal, units) if units else Money.zero(subtotal.currency)
-    rate = view.tax_rate
-    tax = rate.on(amount) if rate and rate.on_shipping else Money.zero(amount.currency)
+    try:
+        amount, including_tax, problem = *_shipping_cost(view, method), ""
+    except MoneyError:
+        amount = including_tax = Money.zero(view.store.currency)
+        problem = _CANNOT_BE_SHIPPED
     return {
         "carrier_code": method.value,
         "carrier_title": method.names.carrier_title,
@@ -243,10 +251,25 @@ def shipping_method_object(view: CartView, method: ShippingMethod) -> Object:
         "method_title": method.names.method_title,
         "amount": money(amount),
         "price_excl_tax": money(amount),
-        "price_incl_tax": money(amount.plus(tax)),
-        "available": True,
-        "error_message": "",
+        "price_incl_tax": money(including_tax),
+        "available": not problem,
+        "error_message": problem,
     }
+
+
+def _shipping_cost(view: CartView, method: ShippingMethod) -> tuple[Money, Money]:
+    """What it costs, without and with tax.
+
+    Raises:
+        MoneyError: The cart, or its shipping, costs more than an order can.
+    """
+    snapshot = view.snapshot()
+    zero = Money.zero(view.store.currency)
+    subtotal = add_up((line.total for line in snapshot.lines), zero.currency)
+    units = sum(line.quantity for line in snapshot.lines if line.kind is ProductKind.SIMPLE)
+    amount = shipping_amount(method, subtotal, units) if units else zero
+    rate = view.tax_rate
+    return amount, amount.plus(rate.on(amount)) if rate and rate.on_shipping else amount
 
 
 def _address(cart_id: str, role: str, address: Address | None) -> Object | None:

@@ -88,7 +88,7 @@ async def set_gift_options(_: Any, info: Info, input: Object | None = None) -> O
     """The cart, if no option is wanted."""
     given = input or {}
     view = await look_at(info, given.pop("cart_id", None))
-    message = given.pop("gift_message", None) or {}  # storefronts take it back with an empty one
+    message: Object = given.pop("gift_message", None) or {}  # an empty one takes it back
     if any([*given.values(), *message.values()]):
         raise ApiError("Gift options are not offered here.")
     return shown(info, view)

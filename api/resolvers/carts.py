@@ -161,15 +161,17 @@ async def add_products_or_nothing(
 
 
 def _entered(item: Object) -> list[Object]:
-    """Options; some storefronts send the product itself as one."""
+    """Options; some storefronts send the product itself as one, by its number in a catalogue."""
     own = uid(item["sku"])
-    entered: list[Object] = [each for each in item.get("entered_options") or [] if each]
-    return [each for each in entered if each.get("uid") != own]
+    entered: list[Object] = item.get("entered_options") or []
+    named = [(each, each.get("uid") or "") for each in entered if each]
+    return [each for each, name in named if name != own and line_id(name) is None]
 
 
 def _data(item: Object) -> Object:
-    options = item.get("customizable_options") or item["data"].get("entered_options")
-    return {**item["data"], "entered_options": options}
+    """A line of the older mutations, as ``addProductsToCart`` takes it."""
+    options = item.get("customizable_options") or item["data"].get("selected_options")
+    return {**item["data"], "selected_options": options}
 
 
 async def _add(

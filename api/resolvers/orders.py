@@ -18,7 +18,9 @@ from commerce.domain.orders import MAX_PAGE_SIZE, Order, OrderQuery, OrderStatus
 
 query, customer = QueryType(), ObjectType("Customer")
 
+ORDERS_ON_A_PAGE = 20
 _NUMBER = re.compile(r"[0-9A-Za-z-]{1,32}")
+_NO_NUMBER = "-"
 _NOT_LOCATED = "We couldn't locate an order with the information provided."
 _LOGIN = "Please login to view the order."
 
@@ -75,16 +77,18 @@ async def customer_orders(
     _: Any,
     info: Info,
     filter: Object | None = None,  # noqa: A002 (the schema's names)
-    currentPage: int = 1,  # noqa: N803
-    pageSize: int = 20,  # noqa: N803
+    currentPage: int | None = None,  # noqa: N803
+    pageSize: int | None = None,  # noqa: N803
     sort: Object | None = None,
     scope: str | None = None,
 ) -> Object:
     """The customer's own orders, the newest first unless asked otherwise."""
     context = info.context
-    if currentPage < 1:
+    number = 1 if currentPage is None else currentPage
+    size = ORDERS_ON_A_PAGE if pageSize is None else pageSize
+    if number < 1:
         raise ApiError("currentPage value must be greater than 0.")
-    if not 1 <= pageSize <= MAX_PAGE_SIZE:
+    if not 1 <= size <= MAX_PAGE_SIZE:
         raise ApiError(f"pageSize value must be from 1 to {MAX_PAGE_SIZE}.")
     direction = sort or {"sort_field": "CREATED_AT", "sort_direction": "DESC"}
     here = context.store.code if scope == "STORE" else context.caller.store_code
@@ -93,8 +97,8 @@ async def customer_orders(
         store_code="" if scope in ("GLOBAL", "WEBSITE") else here,
         by_number=direction["sort_field"] == "NUMBER",
         ascending=direction["sort_direction"] == "ASC",
-        page=currentPage,
-        page_size=pageSize,
+        page=number,
+        page_size=size,
     )
     services = context.services
     page = await in_store(services.order_book.of_customer, context.customer().customer_id, wanted)
@@ -104,9 +108,9 @@ async def customer_orders(
         ],
         "total_count": page.total_count,
         "page_info": {
-            "current_page": currentPage,
-            "page_size": pageSize,
-            "total_pages": ceil(page.total_count / pageSize),
+            "current_page": number,
+            "page_size": size,
+            "total_pages": ceil(page.total_count / size),
         },
     }
 
@@ -115,13 +119,16 @@ def _conditions(given: Object, currency: str) -> Object:
     number, status = part(given, "number"), part(given, "status")
     placed, total = part(given, "order_date"), part(given, "grand_total")
     labels = {each.label: each for each in OrderStatus}
-    statuses = _values(status)
+    statuses, numbers, match = _values(status), _values(number), number.get("match") or ""
+    if len(numbers) > MAX_PAGE_SIZE:
+        raise ApiError(f"number: at most {MAX_PAGE_SIZE} may be asked for.")
+    known = [each for each in numbers if _NUMBER.fullmatch(each)]
+    if (numbers and not known) or (match and not _NUMBER.fullmatch(match)):
+        known, match = [_NO_NUMBER], ""
     return {
-        "numbers": tuple(each for each in _values(number) if _NUMBER.fullmatch(each)) or ("-",)
-        if _values(number)
-        else (),
-        "number_contains": (number.get("match") or "").replace("\0", ""),
-        "statuses": tuple(labels[each] for each in statuses if each in labels)
+        "numbers": tuple(known),
+        "number_contains": match,
+        "statuses": tuple({labels[each] for each in statuses if each in labels})
         if statuses
         else None,
         "placed_from": _moment(placed.get("from"), time.min),

@@ -64,6 +64,12 @@ def region_with_id(country_code: str, region_id: int) -> Region | None:
     return next((r for r in REGIONS.get(country_code, ()) if r.region_id == region_id), None)
 
 
+def canonical_region(country_code: str, text: str) -> str:
+    """One spelling for a region: its code where it is known, else the text in capitals."""
+    named = regions_named(country_code, text)
+    return named[0].code if named else text.strip().upper()
+
+
 def region_of(address: Address) -> Region | None:
     """The region of an address; free text, where nothing better is known, as code and name."""
     if address.region_id is not None:

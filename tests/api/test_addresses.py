@@ -306,12 +306,16 @@ def not_in_book(address_id: str) -> Told:
 # -- shipping -----------------------------------------------------------------------------------
 
 
+NEITHER: list[Any] = [{}]
+EMPTY: list[Any] = []
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ([], 'Required parameter "shipping_addresses" is missing'),
+        (EMPTY, 'Required parameter "shipping_addresses" is missing'),
         (
-            [{}],
+            NEITHER,
             'The shipping address must contain either "customer_address_id" or "address".',
         ),
         (

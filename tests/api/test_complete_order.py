@@ -1,13 +1,15 @@
 """Is ``completeOrder`` answered as its page and section 14 of the contract say?"""
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
 
 from commerce.domain.payments import PaymentStatus
-from tests.api.unready import NOWHERE, UNREADY, Unready
+from tests.api.unready import GENERAL, NOWHERE, SERVER_ERROR, UNREADY, Unready
 from tests.builders import usd
+from tests.faults import Mode
 from tests.storefront import COMPLETE, Answer, Storefront
 
 CART_OF_THE_PAGE = "AJCY8dhIfuch9LcDHAxEkw7oG3DjGdKt"
@@ -64,8 +66,7 @@ def number_of(answer: Answer) -> str:
 
 async def test_the_request_of_the_page_gets_the_response_of_the_page(shop: Storefront) -> None:
     shop.change_store(order_prefix="0")
-    for _ in range(11):
-        await shop.an_order()
+    await asyncio.gather(*(shop.an_order() for _ in range(11)))
     make = f'mutation {{ createEmptyCart(input: {{cart_id: "{CART_OF_THE_PAGE}"}}) }}'
     assert (await shop.post(make)).data == {"createEmptyCart": CART_OF_THE_PAGE}
     await shop.fill(CART_OF_THE_PAGE)
@@ -110,7 +111,7 @@ def status_of(market: Storefront, payment_id: str) -> PaymentStatus:
 async def test_a_refusal_is_told_in_the_payload_only(market: Storefront, name: str) -> None:
     unready: Unready = UNREADY[name]
     storefront, cart_id = await unready.make(market)
-    prefix = "Unable to complete order: " if unready.code == "UNABLE_TO_PLACE_ORDER" else ""
+    prefix = "Unable to complete order: " if unready.code == GENERAL else ""
     code = CODES.get(unready.code, unready.code)
     assert refused(await storefront.complete(cart_id, "ANY")) == (
         {"code": code, "message": prefix + unready.text.replace("{}", cart_id)},
@@ -127,6 +128,29 @@ async def test_an_order_once_completed_is_named_to_who_completes_it_again(
     told, extensions = refused(await market.complete(cart_id, payment_id))
     assert told == {"code": "CART_NOT_ACTIVE", "message": "The cart isn't active."}
     assert extensions["order_number"] == number
+
+
+async def test_what_an_operator_stops_is_told_as_the_documented_server_error(
+    market: Storefront,
+) -> None:
+    cart_id = await market.a_ready_cart()
+    payment_id = market.approved(cart_id, "15.00")
+
+    async def stop() -> None:
+        aborting.append(asyncio.create_task(market.world.abort(cart_id, "the test says so")))
+
+    aborting: list[asyncio.Task[None]] = []
+    market.world.faults.fail("verify_payment", Mode.BEFORE, times=100)
+    market.world.faults.on("verify_payment", stop)
+    told, extensions = refused(await market.complete(cart_id, payment_id))
+    market.world.faults.heal()
+    await aborting[0]
+    assert told == {
+        "code": "UNABLE_TO_COMPLETE_ORDER",
+        "message": f"Unable to complete order: {SERVER_ERROR}",
+    }
+    assert (extensions["reason"], extensions["retryable"]) == ("ABORTED", True)
+    assert number_of(await market.complete(cart_id, payment_id))
 
 
 async def test_the_extensions_stand_under_the_name_that_the_document_gives(

@@ -100,6 +100,18 @@ async def test_a_key_is_for_one_request(market: Storefront) -> None:
     assert (await market.place(other)).data["placeOrder"]["order"]
 
 
+async def test_another_shopper_learns_nothing_by_a_key(market: Storefront) -> None:
+    cart_id, key = await market.a_ready_cart(), market.world.id("guests")
+    assert (await market.place(cart_id, Idempotency_Key=key)).data
+    stranger = await market.as_customer("eve").place(cart_id, Idempotency_Key=key)
+    assert stranger.body["data"] == {"placeOrder": None}
+    assert stranger.error["extensions"] == {
+        "category": "graphql-input",
+        "reason": "IDEMPOTENCY_KEY_REUSED",
+        "retryable": False,
+    }
+
+
 async def test_a_key_keeps_its_refusal_and_another_key_gets_the_order(market: Storefront) -> None:
     cart_id, key = await market.a_ready_cart(without={"payment_method"}), market.world.id("refused")
     refused = await market.place(cart_id, Idempotency_Key=key)
@@ -129,6 +141,36 @@ async def test_a_crowd_that_places_one_cart_under_many_keys_gets_one_order(
     assert {order_told(answer) for answer in answers} == {"000000001"}
     await shop.world.handle(cart_id).result()
     shop.world.assert_clean(orders=1)
+
+
+async def test_who_asks_before_the_order_exists_gets_it_as_well(market: Storefront) -> None:
+    cart_id = await market.a_ready_cart()
+    payment_id = market.approved(cart_id, "15.00")
+    verifying, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        verifying.set()
+        await goes_on.wait()
+
+    market.world.faults.on("verify_payment", wait)
+    async with asyncio.TaskGroup() as asking:
+        first = asking.create_task(market.complete(cart_id, payment_id))
+        await verifying.wait()
+        second = asking.create_task(market.complete(cart_id, payment_id))
+        await until_asked(market, cart_id, times=2)
+        goes_on.set()
+    (one, other) = [each.result().data["completeOrder"]["order"] for each in (first, second)]
+    assert one == other
+
+
+async def until_asked(market: Storefront, cart_id: str, times: int) -> None:
+    """Wait until so many requests have reached the checkout of a cart."""
+    async with asyncio.timeout(10):
+        asked = 0
+        while asked < times:
+            history = await market.world.handle(cart_id).fetch_history()
+            accepted = "workflow_execution_update_accepted_event_attributes"
+            asked = sum(event.HasField(accepted) for event in history.events)
 
 
 async def test_both_operations_at_once_become_one_order(shop: Storefront) -> None:

@@ -1,11 +1,13 @@
 """Is ``placeOrder`` answered as its page and section 3 of the contract say, in both channels?"""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.api.unready import NOWHERE, UNPAID, UNREADY, Unready
+from tests.api.unready import GENERAL, NOWHERE, SERVER_ERROR, UNPAID, UNREADY, Unready
 from tests.builders import product
+from tests.faults import Mode
 from tests.storefront import PLACE, STEPS, Answer, Storefront
 
 REQUEST_OF_THE_PAGE = """mutation {
@@ -56,8 +58,7 @@ def number_of(answer: Answer) -> str:
 
 
 async def test_the_request_of_the_page_gets_the_response_of_the_page(shop: Storefront) -> None:
-    for _ in range(5):
-        await shop.an_order()
+    await asyncio.gather(*(shop.an_order() for _ in range(5)))
     make = f'mutation {{ createEmptyCart(input: {{cart_id: "{CART_OF_THE_PAGE}"}}) }}'
     assert (await shop.post(make)).data == {"createEmptyCart": CART_OF_THE_PAGE}
     await shop.fill(CART_OF_THE_PAGE)
@@ -86,7 +87,7 @@ async def test_a_customers_cart_needs_no_email_address(market: Storefront) -> No
 async def test_a_refusal_is_told_in_both_channels(market: Storefront, name: str) -> None:
     unready: Unready = ALL_UNREADY[name]
     storefront, cart_id = await unready.make(market)
-    prefix = "Unable to place order: " if unready.code == "UNABLE_TO_PLACE_ORDER" else ""
+    prefix = "Unable to place order: " if unready.code == GENERAL else ""
     assert refused(await storefront.place(cart_id)) == (
         unready.code,
         prefix + unready.text.replace("{}", cart_id),
@@ -96,8 +97,19 @@ async def test_a_refusal_is_told_in_both_channels(market: Storefront, name: str)
 
 async def test_a_refused_cart_can_be_ordered_once_the_cause_is_gone(market: Storefront) -> None:
     cart_id = await market.a_ready_cart(without={"payment_method"})
-    assert refused(await market.place(cart_id))
+    refused(await market.place(cart_id))
     await market.choose(cart_id, payment="checkmo")
+    assert number_of(await market.place(cart_id))
+
+
+async def test_what_breaks_inside_is_told_as_the_documented_server_error(
+    market: Storefront,
+) -> None:
+    cart_id = await market.a_ready_cart()
+    market.world.faults.fail("hold_stock", Mode.BEFORE, for_good=True)
+    code, message, extensions = refused(await market.place(cart_id))
+    assert (code, message) == (GENERAL, f"Unable to place order: {SERVER_ERROR}")
+    assert (extensions["reason"], extensions["retryable"]) == ("SERVER_ERROR", True)
     assert number_of(await market.place(cart_id))
 
 

@@ -30,7 +30,8 @@ def set_rates(shop: Shop, *rates: TaxRate, code: str = "default") -> None:
 def test_rates_are_kept_as_they_were_set_by_country_and_region(shop: Shop) -> None:
     goods_only = tax("19.6", "Bayern", "DE", on_shipping=False)
     set_rates(shop, TEXAN, goods_only, COUNTRY)
-    assert shop.store.stores.tax_rates("default") == (goods_only, COUNTRY, TEXAN)
+    bavarian = goods_only.model_copy(update={"region": "BAYERN"})
+    assert shop.store.stores.tax_rates("default") == (bavarian, COUNTRY, TEXAN)
 
 
 def test_a_rate_set_again_replaces_the_one_before(shop: Shop) -> None:
@@ -38,6 +39,14 @@ def test_a_rate_set_again_replaces_the_one_before(shop: Shop) -> None:
     changed = tax("8.25", "TX", on_shipping=False).model_copy(update={"title": "Texan tax"})
     set_rates(shop, changed)
     assert shop.store.stores.tax_rates("default") == (COUNTRY, changed)
+
+
+@pytest.mark.parametrize("spelled", ["tx", "Texas", " TX "])
+def test_a_region_has_one_rate_however_it_is_spelled(shop: Shop, spelled: str) -> None:
+    set_rates(shop, TEXAN, tax("9", spelled))
+    assert shop.store.stores.tax_rates("default") == (tax("9", "TX"),)
+    shop.store.stores.remove_tax_rate("default", "US", spelled)
+    assert shop.store.stores.tax_rates("default") == ()
 
 
 def test_every_store_has_its_own(shop: Shop) -> None:

@@ -160,7 +160,7 @@ class SqlShopping:
         return tx.scalars(
             select(CartRow.id)
             .where(which, CartRow.status.in_(_OPEN))
-            .order_by(CartRow.updated_at.desc())
+            .order_by(CartRow.updated_at.desc(), CartRow.id)
             .limit(1)
         ).one_or_none()
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.models import StoreRow, TaxRateRow
+from commerce.domain.regions import canonical_region
 from commerce.domain.stores import Store
 from commerce.domain.taxes import TaxRate
 
@@ -82,7 +83,8 @@ class SqlStores:
         with self._database.transaction() as tx:
             if tx.get(StoreRow, code) is None:
                 raise StoreSettingsError(f"store {code[:64]!r} does not exist")
-            tx.merge(TaxRateRow(store_code=code, **rate.model_dump()))
+            region = canonical_region(rate.country_code, rate.region)
+            tx.merge(TaxRateRow(store_code=code, **{**rate.model_dump(), "region": region}))
 
     def remove_tax_rate(self, code: str, country_code: str, region: str) -> None:
         """Take a rate away.
@@ -96,7 +98,7 @@ class SqlStores:
                 .where(
                     TaxRateRow.store_code == code,
                     TaxRateRow.country_code == country_code,
-                    TaxRateRow.region == region,
+                    TaxRateRow.region == canonical_region(country_code, region),
                 )
                 .returning(TaxRateRow.region)
             ).scalar_one_or_none()
