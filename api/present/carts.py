@@ -1,6 +1,7 @@
 """Carts and what is in them."""
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -30,25 +31,32 @@ _UNSET = {"code": "", "title": "", "purchase_order_number": None}
 
 
 def cart_object(view: CartView, shown: Shown | None = None) -> Object:
-    """``Cart``.
+    """``Cart``; what looks at every line is computed when it is asked for.
 
     Args:
         view: The cart.
         shown: None for an estimate, which promises nothing.
     """
     cart = view.cart
-    totals = _totals(view)
+
+    @cache
+    def totals() -> Totals | None:
+        try:
+            return view.snapshot().totals()
+        except MoneyError:
+            return None
 
     def items(info: Any) -> list[Object]:
         rate = view.tax_rate  # once: it looks at every line
-        return [_item(view, line, rate, totals) for line in cart.lines]
+        return [_item(view, line, rate, totals()) for line in cart.lines]
 
     def prices(info: Any) -> Object | None:
-        if totals is None:
+        due = totals()
+        if due is None:
             return None
         if shown:
-            shown(totals.grand_total)
-        return _prices(totals)
+            shown(due.grand_total)
+        return _prices(due)
 
     def items_v2(
         info: Any,
@@ -62,6 +70,9 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
     def shipping_addresses(info: Any) -> list[Object]:
         return _shipping_addresses(view)
 
+    def available_payment_methods(info: Any) -> list[Object]:
+        return [{"code": each.value, "title": each.label} for each in payment_methods(view)]
+
     return {
         "id": cart.id,
         "email": cart.email,
@@ -73,22 +84,13 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
         "prices": prices,
         "shipping_addresses": shipping_addresses,
         "billing_address": _address(cart.id, "billing", cart.billing_address),
-        "available_payment_methods": [
-            {"code": each.value, "title": each.label} for each in payment_methods(view)
-        ],
+        "available_payment_methods": available_payment_methods,
         "selected_payment_method": _selected_payment(view),
         "applied_gift_cards": [],
         "available_gift_wrappings": [],
         "gift_receipt_included": False,
         "printed_card_included": False,
     }
-
-
-def _totals(view: CartView) -> Totals | None:
-    try:
-        return view.snapshot().totals()
-    except MoneyError:
-        return None
 
 
 def _prices(totals: Totals) -> Object:

@@ -34,7 +34,7 @@ from commerce.domain.cart_edits import (
     without_line,
 )
 from commerce.domain.cart_errors import CartEditError, CartProblem
-from commerce.domain.carts import Cart, CartView, Shopper
+from commerce.domain.carts import MAX_LINES, Cart, CartView, Shopper
 
 query, mutation = QueryType(), MutationType()
 
@@ -174,12 +174,19 @@ def _data(item: Object) -> Object:
     return {**item["data"], "selected_options": options}
 
 
+def _check_number(items: Sequence[Any]) -> None:
+    """Each is compared with every line, while the cart is locked."""
+    if len(items) > MAX_LINES:
+        raise cart_error(_P.TOO_MANY_LINES, MAX_LINES)
+
+
 async def _add(
     info: Info,
     cart_id: str | None,
     items: Sequence[Object],
     all_or_none: bool = False,
 ) -> tuple[CartView, list[CartEditError]]:
+    _check_number(items)
     additions = [
         Addition(
             sku=item["sku"],
@@ -209,6 +216,7 @@ async def update_items(
     """Set the quantities of lines; what cannot be done is told in ``errors``."""
     given = input or {}
     checked_cart_id(given.get("cart_id"))
+    _check_number(given.get("cart_items") or ())
     updates = [
         LineUpdate(*_named(item), item.get("quantity"))
         for item in required(given.get("cart_items"), "cart_items")

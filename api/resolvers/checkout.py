@@ -12,7 +12,7 @@ from api.errors import ApiError
 from api.present.orders import order_object
 from api.present.values import Object, uid
 from api.resolvers.delivery import choose_payment
-from api.services import Context, Info, in_store
+from api.services import Context, Info, checked_cart_id, in_store
 from client import Answered, InvalidRequestError, OrderPlaced, Pending, RefusalCode, Refused
 from commerce.domain.cart_errors import CartProblem
 
@@ -42,7 +42,7 @@ async def set_payment_method_and_place_order(
 ) -> Object:
     """The same, with the payment method set first; asked again, it finds the order as well."""
     given = input or {}
-    cart_id = given.get("cart_id") or ""
+    cart_id = checked_cart_id(given.get("cart_id"))
     try:
         await choose_payment(info, cart_id, given.get("payment_method") or {})
     except ApiError as error:

@@ -112,6 +112,16 @@ async def test_an_empty_id_is_a_missing_parameter(market: Storefront) -> None:
     assert await told(market, "") == all_told((200, INPUT, message))
 
 
+async def test_an_input_that_is_left_out_lacks_its_cart(market: Storefront) -> None:
+    message = 'Required parameter "cart_id" is missing'
+    for name in (*EDITS, *LOOKS):
+        if name in ("addProductsToCart", "estimateTotals"):
+            continue  # the schema wants their arguments
+        for arguments in ("", "(input: null)"):
+            answer = await market.post(f"mutation {{ {name}{arguments} {{ cart {{ id }} }} }}")
+            assert (answer.message, answer.category) == (message, INPUT), name
+
+
 async def test_an_order_is_no_cart_any_more(market: Storefront) -> None:
     cart_id = await market.a_ready_cart()
     assert (await market.place(cart_id)).data

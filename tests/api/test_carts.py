@@ -1,5 +1,6 @@
 """Are carts made and filled as section 5 of the contract documents it?"""
 
+import asyncio
 import re
 from typing import Any
 
@@ -177,6 +178,12 @@ async def test_what_is_in_the_cart_already_counts(market: Storefront) -> None:
     assert problems(await add(market, cart_id, item("few", 2))) == [TOO_FEW]
     added = await add(market, cart_id, item("few", 1))
     assert (problems(added), lines(added)) == ([], {"few": (UIDS[1], 3.0)})
+
+
+async def test_many_who_add_at_once_lose_nothing(market: Storefront) -> None:
+    cart_id = await market.a_cart()
+    await asyncio.gather(*(add(market, cart_id, item("apple", 1)) for _ in range(10)))
+    assert lines(await add(market, cart_id, item("apple", 1))) == {"apple": (UIDS[1], 11.0)}
 
 
 async def test_nothing_to_add_leaves_the_cart_as_it_is(market: Storefront) -> None:

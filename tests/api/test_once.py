@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from tests.builders import product
-from tests.faults import Mode
 from tests.storefront import STEPS, Answer, Storefront, a_storefront
 
 CROWD = 20
@@ -210,13 +209,13 @@ async def test_who_cannot_wait_is_told_how_to_ask_again(market: Storefront) -> N
     world, carts = market.world, [await market.a_ready_cart() for _ in range(2)]
     payment_id = market.approved(carts[1], "15.00")
     keys = [world.id("K-of-" + cart_id[:8]) for cart_id in carts]
-    world.faults.fail("create_order", Mode.BEFORE, times=100)
+    goes_on = asyncio.Event()
+    world.faults.on("verify_payment", goes_on.wait)
     async with a_storefront(world, deadline_s=1) as hasty:
-        placing, completing = await asyncio.gather(
-            hasty.place(carts[0], Idempotency_Key=keys[0]),
-            hasty.complete(carts[1], payment_id, Idempotency_Key=keys[1]),
-        )
-    world.faults.heal()
+        completing = await hasty.complete(carts[1], payment_id, Idempotency_Key=keys[1])
+        world.faults.on("create_order", goes_on.wait)
+        placing = await hasty.place(carts[0], Idempotency_Key=keys[0])
+    goes_on.set()
 
     assert placing.body["data"] == {"placeOrder": pending("UNDEFINED")}
     assert placing.message == PENDING

@@ -348,6 +348,18 @@ async def test_a_payment_method_that_cannot_be_set_places_no_order(market: Store
     assert number_of(await market.place(cart_id))
 
 
+@pytest.mark.parametrize(
+    "arguments", ['(input: {cart_id: "", payment_method: {code: ""}})', "", "(input: null)"]
+)
+async def test_setting_and_placing_lacks_its_cart_id_first(
+    market: Storefront, arguments: str
+) -> None:
+    document = f"mutation {{ setPaymentMethodAndPlaceOrder{arguments} {{ errors {{ code }} }} }}"
+    answer = await market.post(document)
+    assert answer.body["data"] == {"setPaymentMethodAndPlaceOrder": None}
+    assert answer.message == 'Required parameter "cart_id" is missing'
+
+
 async def test_setting_and_placing_is_refused_in_both_channels_for_what_the_order_lacks(
     market: Storefront,
 ) -> None:

@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from itertools import product
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
-from graphql import GraphQLField, GraphQLObjectType
+from graphql import GraphQLEnumType, GraphQLField, GraphQLObjectType
 
 from api.resolvers import build_schema
+from commerce.adapters.addresses import PostalRules
+from commerce.domain.money import MoneyError, minor_digits
 from tests.api.selections import everything
 from tests.builders import tax
 from tests.storefront import ADDRESS, Answer, Storefront
@@ -177,6 +181,25 @@ async def asked(shop: Storefront, name: str, how: Asked) -> Answer:
 
 def test_every_operation_is_asked() -> None:
     assert set(FIELDS) == {*QUERIES, *MUTATIONS}
+
+
+def test_every_currency_and_every_country_can_be_named() -> None:
+    codes = map("".join, product(ascii_uppercase, repeat=3))
+    assert set(filter(is_currency, codes)) <= names("CurrencyEnum")
+    assert set(PostalRules().country_names()) <= names("CountryCodeEnum")
+
+
+def names(enum: str) -> set[str]:
+    of_type = SCHEMA.type_map[enum]
+    assert isinstance(of_type, GraphQLEnumType)
+    return set(of_type.values)
+
+
+def is_currency(code: str) -> bool:
+    try:
+        return minor_digits(code) in (0, 2, 3)
+    except MoneyError:
+        return False
 
 
 @pytest.mark.parametrize("name", [*QUERIES, *MUTATIONS])

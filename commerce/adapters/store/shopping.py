@@ -1,6 +1,7 @@
 """Carts as shoppers fill them: made, shown, changed, merged."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -65,8 +66,8 @@ class SqlShopping:
             CartEditError: No such cart, or what ``change`` raises.
         """
         with self._database.transaction() as tx:
-            (row,) = self._locked(tx, cart_id)
-            before = self._view(tx, row, skus)
+            now, (row,) = self._locked(tx, cart_id)
+            before = self._view(tx, row, now, skus)
             return self._write(tx, row, before, change(before))
 
     def show_total(self, cart_id: str, total: Money) -> None:
@@ -135,8 +136,8 @@ class SqlShopping:
                 raise CartEditError(CartProblem.CART_NOT_FOUND, cart_id)
             mine = self._customer_cart(tx, customer_id, store_code)
             if mine.cart_id is None or mine.cart_id == cart_id:
-                (row,) = self._locked(tx, cart_id)
-                before = self._view(tx, row)
+                now, (row,) = self._locked(tx, cart_id)
+                before = self._view(tx, row, now)
                 view = self._write(tx, row, before, change(before))
             else:
                 view = self._merge(tx, mine.cart_id, cart_id, join)
@@ -185,29 +186,36 @@ class SqlShopping:
         ).scalar_one_or_none()
         return made is not None
 
-    def _locked(self, tx: Session, *cart_ids: str) -> list[CartRow]:
+    def _locked(self, tx: Session, *cart_ids: str) -> tuple[datetime, list[CartRow]]:
         """The rows of carts, nobody else's until the transaction ends; expired holds are ended.
 
         So the views show what they held as available. All carts are locked before any hold, and
         all holds at once: in the order in which everybody locks them.
+
+        Returns:
+            The time as of which the locks of checkouts are judged, and the rows. It was read when
+            there was nothing left to wait for, and is the view's as well: a lock that ran out
+            between two readings would be passed over without ending its hold.
         """
-        now = self._database.now()
         rows: dict[str, CartRow] = {}
-        expired: dict[str, str] = {}
         for cart_id in sorted(cart_ids):
             row = locked_row(tx, cart_id)
             if row is None:
                 raise CartEditError(CartProblem.CART_NOT_FOUND, cart_id)
             rows[cart_id] = row
-            if row.locked_by and row.lock_expires_at and row.lock_expires_at <= now:
-                expired[row.locked_by] = cart_id
+        now = self._database.now()
+        expired = {
+            row.locked_by: row.id
+            for row in rows.values()
+            if row.locked_by and row.lock_expires_at and row.lock_expires_at <= now
+        }
         if expired:
             self._stock.end(tx, expired)
-        return [rows[cart_id] for cart_id in cart_ids]
+        return now, [rows[cart_id] for cart_id in cart_ids]
 
-    def _view(self, tx: Session, row: CartRow, skus: Iterable[str] = ()) -> CartView:
+    def _view(self, tx: Session, row: CartRow, now: datetime, skus: Iterable[str] = ()) -> CartView:
         store_row = tx.get_one(StoreRow, row.store_code)
-        return read_view(tx, row, store_row, self._database.now(), skus)
+        return read_view(tx, row, store_row, now, skus)
 
     def _write(self, tx: Session, row: CartRow, before: CartView, cart: Cart) -> CartView:
         """Write a changed cart. The shopper knows what changed with it, and nothing else.
@@ -228,8 +236,8 @@ class SqlShopping:
         return before.model_copy(update={"cart": cart})
 
     def _merge(self, tx: Session, source_id: str, destination_id: str, join: Join) -> CartView:
-        source, destination = self._locked(tx, source_id, destination_id)
-        from_view, before = self._view(tx, source), self._view(tx, destination)
+        now, (source, destination) = self._locked(tx, source_id, destination_id)
+        from_view, before = self._view(tx, source, now), self._view(tx, destination, now)
         merged = join(from_view, before)
         assert from_view.status is CartStatus.ACTIVE, "the merge would have been refused"
         known = before.model_copy(update={"products": {**from_view.products, **before.products}})
