@@ -91,7 +91,7 @@ def counted(market: Storefront) -> dict[str, int]:
         }
 
 
-# -- S8: somebody else's cart ----------------------------------------------------------------------
+# -- S8: somebody else's cart --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
@@ -107,7 +107,8 @@ async def test_a_stranger_changes_nothing_and_starts_nothing(
             assert answer.message == OF_GUESTS_ONLY
         else:
             assert answer.message == message.format(cart_id), name
-        assert set((answer.body.get("data") or {}).values()) <= {None}
+        data: dict[str, Any] = answer.body.get("data") or {}
+        assert set(data.values()) <= {None}
     assert content(market, cart_id) == before
     assert not await has_run(market, cart_id)
 
@@ -140,7 +141,8 @@ async def test_a_stranger_orders_nothing(market: Storefront, stranger: str, name
 
     assert message.format(cart_id) in json.dumps(answer.body).replace('\\"', '"')
     assert "jdoe@example.com" not in str(answer.body)
-    assert ((answer.body["data"] or {})[name] or {}).get("orderV2") is None
+    payload: dict[str, Any] = answer.body["data"][name] or {}
+    assert payload.get("orderV2") is None
     assert content(market, cart_id) == before
     payment = market.world.store.sandbox_payments.find(payment_id)
     assert payment is not None
@@ -161,9 +163,9 @@ async def test_who_asks_while_the_owner_orders_learns_nothing_of_the_order(
         verifying.set()
         await goes_on.wait()
 
-    market.world.faults.on("verify_payment_method", wait)
+    market.world.faults.on("verify_payment", wait)
     key = market.world.id("owners")
-    async with asyncio.TaskGroup() as asking:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as asking:
         owners = asking.create_task(ada.place(cart_id, Idempotency_Key=key))
         await verifying.wait()
         strangers = [
@@ -182,7 +184,7 @@ async def test_who_asks_while_the_owner_orders_learns_nothing_of_the_order(
         assert "errors" in answer.body
 
 
-# -- S22: past the GraphQL server -------------------------------------------------------------------
+# -- S22: past the GraphQL server ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shopper", [Shopper.guest(), Shopper.customer("eve")], ids=repr)
@@ -198,7 +200,7 @@ async def test_a_call_that_passes_the_server_by_is_refused_as_well(
     assert content(market, cart_id) == before
 
 
-# -- S9: carts that are not there ------------------------------------------------------------------
+# -- S9: carts that are not there ----------------------------------------------------------------
 
 IMPOSSIBLE = ("0" * 65, "' OR 1=1 --", "../cart", "\u202e", "a b", "%", "\ud7ff", "1\n")
 
@@ -233,7 +235,7 @@ async def at_once(requests: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answe
     return answers
 
 
-# -- S17: a key that was used ----------------------------------------------------------------------
+# -- S17: a key that was used --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("changed", ["cart", "operation", "shopper", "store"])
@@ -269,7 +271,7 @@ async def test_one_key_for_many_carts_at_once_orders_one(market: Storefront) -> 
     assert statuses == [CartStatus.ACTIVE] * 7 + [CartStatus.CONVERTED]
 
 
-# -- who is who ------------------------------------------------------------------------------------
+# -- who is who ----------------------------------------------------------------------------------
 
 HOUR = timedelta(hours=1)
 
@@ -352,7 +354,7 @@ async def test_a_wrong_store_or_currency_stops_the_request_before_a_checkout(
     assert not await has_run(market, cart_id)
 
 
-# -- what the shopper was shown ---------------------------------------------------------------------
+# -- what the shopper was shown ------------------------------------------------------------------
 
 PAY_AND_PLACE = f"""mutation ($cart: String!) {{
   {STEPS["payment_method"]} placeOrder(input: {{cart_id: $cart}}) {{ orderV2 {{ number }} }} }}"""
@@ -373,7 +375,7 @@ async def test_a_total_that_only_the_answer_of_the_order_shows_is_not_ordered(
     assert (await market.post(PAY_AND_PLACE, {"cart": cart_id})).data["placeOrder"]["orderV2"]
 
 
-# -- an edit while a checkout's lock runs out -------------------------------------------------------
+# -- an edit while a checkout's lock runs out ----------------------------------------------------
 
 
 async def test_an_edit_that_waits_until_a_lock_has_run_out_ends_its_hold(shop: Storefront) -> None:
