@@ -29,7 +29,10 @@ MAX_CACHED_DOCUMENTS = 400
 MAX_CACHED_CHARS = 256 * 1024
 """A parsed document takes 120 to 280 times the memory of its text."""
 
-_TOO_MUCH = "The answer would be too large. Ask for less at a time."
+_TOO_MUCH = (
+    "The answer would be too large: ask for less at a time. "
+    "Changes that were asked for may have been made."
+)
 
 MakeContext = Callable[[Report], Awaitable[Any]]
 """From a request's report to what resolvers get as ``info.context``; may raise ``ApiError``."""

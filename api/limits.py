@@ -40,7 +40,8 @@ class Limits:
         fields: Fields, fragments expanded wherever they are spread.
         aliases: Aliases as written.
         directives: Directives as written.
-        values: Of an answer: documents multiply by the length of the lists that they ask for.
+        values: Of an answer: documents multiply by the length of the lists that they ask for. The
+            longest order, asked for by the largest document of a storefront, has half as many.
         errors: Validation and coercion stop after so many.
     """
 
@@ -50,7 +51,7 @@ class Limits:
     fields: int = 1_500
     aliases: int = 100
     directives: int = 100
-    values: int = 50_000
+    values: int = 200_000
     errors: int = 20
 
 
