@@ -1,7 +1,7 @@
 """Does anything that fits the schema, or nearly does, break the server?
 
 Schemathesis makes the documents from the schema that the server serves. Values that exist are put
-into three of four arguments, or the first check of every field would be all that is reached.
+into nine of ten arguments, or the first check of every field would be all that is reached.
 """
 
 import asyncio
@@ -107,14 +107,19 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "to": ('"9999-12-31T23:59:59-23:59"', '"9999-12-31"', '"9999999999999"'),
     "pageSize": ("1", "300", "301", "0"),
     "currentPage": ("1", "2147483647", "0"),
+    "gift_message": ("null",),
+    "gift_wrapping_id": ("null",),
+    "gift_receipt_included": mostly("false", "true"),
+    "printed_card_included": mostly("false", "true"),
     "country.id": ('"US"', '"us"'),
     "formCode": ('"customer_register_address"', '"x"'),
 }
 """By the name of an argument or input field; those of one root field come first."""
 
+LOGGED_IN = {"Authorization": CUSTOMER}
 CALLERS: tuple[dict[str, str], ...] = (
     *[{}] * 4,
-    *[{"Authorization": CUSTOMER}] * 4,
+    *[LOGGED_IN] * 4,
     {"Store": "default", "Content-Currency": "USD"},
     {"Idempotency-Key": "the-same-for-all"},
 )
@@ -147,7 +152,7 @@ def cases_of(root: str, mode: GenerationMode) -> int:
     if root in NEVER_ANSWERED:
         return 12
     on_carts = "Cart" in root or root.startswith(("place", "complete", "estimate"))
-    return 50 if on_carts or root in ("cart", "customer") else 30
+    return 48 if on_carts or root in ("cart", "customer") else 30
 
 
 class WithKnownValues(Visitor):
@@ -219,7 +224,7 @@ class Run:
             document: str = case.body
             if mode is GenerationMode.POSITIVE:
                 document = print_ast(visit(parse(document), WithKnownValues(root, chance)))
-            caller = CALLERS[5] if root in OF_CUSTOMERS else chance.choice(CALLERS)
+            caller = LOGGED_IN if root in OF_CUSTOMERS else chance.choice(CALLERS)
             self._send(root, document, caller, *next(carts))
 
         send()
@@ -302,10 +307,8 @@ async def test_no_document_breaks_the_server(market: Storefront) -> None:
     assert run.broken == []
     assert run.sent.total() >= CASES
     assert min(run.sent.values()) >= 12
-    assert run.on_carts >= CASES // 5, "too few cases did something"
-    silent = run.sent.keys() - run.answered.keys()
-    assert silent >= NEVER_ANSWERED
-    assert len(silent - NEVER_ANSWERED) <= 4, "too many fields never got past their first check"
+    assert run.on_carts >= run.sent.total() // 5, "too few cases did something"
+    assert run.sent.keys() - run.answered.keys() == NEVER_ANSWERED
     report = market.world.store.audit.run()
     assert report.violations == ()
     assert (report.counts["holds_open"], report.counts["carts_locked"]) == (0, 0)
