@@ -122,8 +122,10 @@ def owned(data_dir: Path) -> Generator[None]:
 
 
 def announce(data_dir: Path, running: Running) -> None:
-    """Let other commands find this process."""
-    (data_dir / _STATE).write_text(running.model_dump_json())
+    """Let other commands find this process; they never see half of it."""
+    new = data_dir / f"{_STATE}.new"
+    new.write_text(running.model_dump_json())
+    new.replace(data_dir / _STATE)
 
 
 def find_running(data_dir: Path) -> Running | None:
