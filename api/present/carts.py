@@ -54,9 +54,13 @@ def cart_object(view: CartView, shown: Shown | None = None) -> Object:
         due = totals()
         if due is None:
             return None
-        if shown:
-            shown(due.grand_total)
-        return _prices(due)
+
+        def grand_total(info: Any) -> Object:
+            if shown:
+                shown(due.grand_total)
+            return money(due.grand_total)
+
+        return {**_prices(due), "grand_total": grand_total}
 
     def items_v2(
         info: Any,
@@ -98,7 +102,6 @@ def _prices(totals: Totals) -> Object:
     line_tax = add_up(totals.line_taxes, currency)
     taxes = totals.tax_rate and {"label": totals.tax_rate.title, "amount": money(totals.tax)}
     return {
-        "grand_total": money(totals.grand_total),
         "grand_total_excluding_tax": money(totals.subtotal.plus(totals.shipping)),
         "subtotal_excluding_tax": money(totals.subtotal),
         "subtotal_including_tax": money(totals.subtotal.plus(line_tax)),

@@ -375,6 +375,19 @@ async def test_a_total_that_only_the_answer_of_the_order_shows_is_not_ordered(
     assert (await market.post(PAY_AND_PLACE, {"cart": cart_id})).data["placeOrder"]["orderV2"]
 
 
+async def test_a_total_that_was_computed_but_not_asked_for_is_not_shown(market: Storefront) -> None:
+    catalog = market.world.store.catalog
+    catalog.put([product("fig", None, price="10.00")])
+    cart_id = await market.a_ready_cart(("fig", 1))
+    catalog.put([product("fig", None, price="99.00")])
+    without_total = """query ($cart: String!) { cart(cart_id: $cart) {
+      prices { discounts { label } applied_taxes { label } } } }"""
+    assert (await market.post(without_total, {"cart": cart_id})).data
+    assert (await market.place(cart_id)).error["extensions"]["reason"] == "TOTAL_CHANGED"
+    assert await market.total(cart_id) == 104.0
+    assert (await market.place(cart_id)).data["placeOrder"]["orderV2"]
+
+
 # -- an edit while a checkout's lock runs out ----------------------------------------------------
 
 
