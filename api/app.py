@@ -19,7 +19,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Lifespan
 
 from api.context import Authenticate, Caller, Report, read_caller
 from api.errors import INTERNAL, ApiError, RequestError
@@ -73,7 +72,6 @@ def create_app(
     is_ready: IsReady,
     origins: Sequence[str] = (),
     explorer: bool = False,
-    lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
@@ -84,7 +82,6 @@ def create_app(
         is_ready: Whether requests can be answered; a plain function runs in a thread.
         origins: Of the storefronts whose pages may call from a browser; ``*`` is any.
         explorer: Whether a browser that opens the endpoint gets GraphiQL.
-        lifespan: Starts and stops what the application needs.
     """
 
     async def graphql(request: Request) -> Response:
@@ -135,7 +132,6 @@ def create_app(
             ClientDisconnect: _answer_nobody,
             Exception: _answer_bug,
         },
-        lifespan=lifespan,
     )
 
 
