@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := activities api bench cli client commerce docs workflows worker.py tests
+SOURCES := activities api bench cli client commerce docs sandbox_gateway workflows worker.py tests
 
 # Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
 unexport PYTHONDONTWRITEBYTECODE

@@ -26,13 +26,15 @@ from activities.payments import PaymentActivities
 from activities.stock import StockActivities
 from commerce.adapters.addresses import PostalRules
 from commerce.adapters.events import LogOrderEvents
-from commerce.adapters.payments.sandbox import NoGateway, SandboxGateway
+from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import TokenKeyError
 from commerce.domain.model import first_problem
-from commerce.settings import GatewayKind, Settings
+from commerce.ports import PaymentGateway
+from commerce.settings import Settings
 from workflows.checkout import CheckoutWorkflow
+from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
 
 STICKY_TIMEOUT = timedelta(seconds=1)
@@ -41,37 +43,40 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 logger = logging.getLogger("checkout.worker")
 
 
-def build_activities(store: SqlStore, gateway: GatewayKind) -> Sequence[Callable[..., Any]]:
+def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Callable[..., Any]]:
     """Every activity, wired to the store and the gateway."""
-    payment_gateway = (
-        SandboxGateway(store.sandbox_payments) if gateway is GatewayKind.SANDBOX else NoGateway()
-    )
     carts = CartActivities(store.carts)
     stock = StockActivities(store.carts, store.stock)
     addresses = AddressActivities(store.carts, PostalRules())
-    payments = PaymentActivities(store.carts, store.orders, payment_gateway)
+    payments = PaymentActivities(store.carts, store.orders, store.claims, gateway)
     orders = OrderActivities(store.orders, LogOrderEvents())
     return [
         carts.lock_cart,
+        carts.extend_hold,
         carts.unlock_cart,
         carts.store_answer,
         stock.hold_stock,
         stock.release_stock,
         addresses.validate_addresses,
         payments.verify_payment,
+        payments.void_payment,
         payments.capture_payment,
+        payments.review_payment,
+        payments.settle_payment,
         orders.create_order,
         orders.announce_order,
     ]
 
 
-def build_worker(client: Client, settings: Settings, store: SqlStore, **options: Any) -> Worker:
+def build_worker(
+    client: Client, settings: Settings, store: SqlStore, gateway: PaymentGateway, **options: Any
+) -> Worker:
     """The Temporal worker; ``options`` go to it as they are."""
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CheckoutWorkflow],
-        activities=build_activities(store, settings.gateway),
+        workflows=[CheckoutWorkflow, LatePaymentWorkflow],
+        activities=build_activities(store, gateway),
         activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
         max_concurrent_workflow_tasks=settings.concurrent_checkouts,
         max_concurrent_local_activities=settings.worker_threads,
@@ -119,7 +124,9 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    worker = build_worker(client, settings, store)
+    loop.set_default_executor(ThreadPoolExecutor(settings.worker_threads, "store"))
+    gateway = open_gateway(settings)
+    worker = build_worker(client, settings, store, gateway.gateway)
 
     def is_ready() -> bool:
         return worker.is_running and not stop.is_set() and store.database.answers()
@@ -129,6 +136,7 @@ async def run(settings: Settings) -> None:
             logger.info("worker %d polls task queue %s", os.getpid(), settings.task_queue)
             await stop.wait()
             logger.info("worker %d finishes what is under way", os.getpid())
+    await gateway.aclose()
     store.database.close()
 
 

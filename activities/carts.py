@@ -2,8 +2,17 @@
 
 from temporalio import activity
 
-from commerce.contract import Checkout, LockResult, OtherRequest, Outcome, Undo
-from commerce.ports import Carts
+from commerce.contract import (
+    Checkout,
+    ExtensionResult,
+    LockResult,
+    OtherRequest,
+    Outcome,
+    SnapshotRef,
+    Undo,
+)
+from commerce.domain.errors import RefusalReason, refuse
+from commerce.ports import CartNotHeldError, Carts
 
 
 class CartActivities:
@@ -20,6 +29,17 @@ class CartActivities:
         Undone by ``unlock_cart``.
         """
         return self._carts.lock(checkout)
+
+    @activity.defn(name="extend_hold")
+    def extend_hold(self, ref: SnapshotRef) -> ExtensionResult:
+        """Keep cart and stock set aside while a payment is waited for.
+
+        Idempotent by the checkout id. Needs no undo: it is undone with what it extends.
+        """
+        try:
+            return self._carts.extend(ref.checkout, ref.digest)
+        except CartNotHeldError:
+            return refuse(RefusalReason.CART_CHANGED)
 
     @activity.defn(name="unlock_cart")
     def unlock_cart(self, undo: Undo) -> Outcome:

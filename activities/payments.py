@@ -1,68 +1,256 @@
-"""Verifying that the order will be paid, and taking the money."""
+"""Verifying that the order will be paid, taking the money, and giving it back."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from commerce.contract import Passed, PlacedOrder, SnapshotRef, StepResult
+from commerce.contract import (
+    Checkout,
+    Passed,
+    PaymentNotice,
+    PaymentResult,
+    PlacedOrder,
+    Settled,
+    SnapshotRef,
+    Undo,
+)
+from commerce.domain.carts import CartSnapshot
 from commerce.domain.checks import payment_method_refusal
-from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
-from commerce.domain.money import Money
-from commerce.domain.payments import pays_for
-from commerce.ports import CartNotHeldError, Carts, Orders, PaymentGateway
+from commerce.domain.errors import Operation, Refusal, RefusalReason, declined, refuse
+from commerce.domain.payments import (
+    ClaimStatus,
+    DeclineReason,
+    GatewayOutcome,
+    Payment,
+    PaymentApproved,
+    PaymentDeclined,
+    PaymentInvalid,
+    PaymentPending,
+    PaymentStatus,
+    PaymentUnknown,
+    may_pay,
+)
+from commerce.ports import CartNotHeldError, Carts, Orders, PaymentClaims, PaymentGateway
+
+CANNOT_BE_CAPTURED = "CannotBeCaptured"
+"""Error type of a capture that the gateway refuses for good."""
+
+UNANSWERED = "GatewayDidNotAnswer"
+
+_OPEN = {
+    PaymentStatus.CREATED,
+    PaymentStatus.APPROVED,
+    PaymentStatus.PENDING,
+    PaymentStatus.AUTHORIZED,
+}
+Result = TypeVar("Result")
 
 
 class PaymentActivities:
-    """Needs the carts and orders ports and a payment gateway."""
+    """Needs the carts, orders and payment claims ports and a payment gateway.
 
-    def __init__(self, carts: Carts, orders: Orders, gateway: PaymentGateway) -> None:
+    What became of an earlier attempt is settled first: each step asks the gateway how the payment
+    stands before it does anything, and repeats a call only under the same key.
+    """
+
+    def __init__(
+        self, carts: Carts, orders: Orders, claims: PaymentClaims, gateway: PaymentGateway
+    ) -> None:
         self._carts = carts
         self._orders = orders
+        self._claims = claims
         self._gateway = gateway
 
     @activity.defn(name="verify_payment")
-    def verify_payment(self, ref: SnapshotRef) -> StepResult:
-        """Check the payment method, the total that the shopper expects, and the payment itself.
+    async def verify_payment(self, ref: SnapshotRef) -> PaymentResult:
+        """See that the order will be paid: by the method, and the total, that the shopper chose.
 
-        Idempotent by changing nothing: the payment stays as it is. Needs no undo.
+        A payment at the gateway is authorized for exactly this cart; one that does not fit stays
+        untouched, and one that is pending is to be asked for again.
+
+        Idempotent by asking first, and by the gateway's key ``<checkout id>/authorize``.
+        Undone by ``void_payment``.
         """
-        request = ref.checkout.request
+        checkout = ref.checkout
         try:
-            snapshot = self._carts.snapshot(ref.checkout, ref.digest)
+            snapshot = await _call(lambda: self._carts.snapshot(checkout, ref.digest))
+            refusal = _method_refusal(checkout, snapshot)
+            payment_id = _payment_id(checkout, snapshot)
+            if refusal or payment_id is None:
+                return refusal or Passed()
+            payment = await self._look_up(payment_id)
+            due = snapshot.totals().grand_total
+            ours = await _call(lambda: self._claims.has_claimed(checkout, payment_id))
+            if payment is None or not may_pay(payment, checkout.request.cart_id, due, ours):
+                return await self._let_go(checkout, refuse(RefusalReason.PAYMENT_ID_INVALID))
+            if not await _call(lambda: self._claims.claim(checkout, ref.digest, payment_id)):
+                return refuse(RefusalReason.PAYMENT_ID_INVALID)
         except CartNotHeldError:
             return refuse(RefusalReason.CART_CHANGED)
-        due = snapshot.totals().grand_total
-        if request.operation is Operation.PLACE_ORDER:
-            refusal = payment_method_refusal(snapshot, due)
-            if refusal:
-                return refusal
-        if any(
-            total not in (None, due)
-            for total in (request.expected_total, snapshot.cart.shown_total)
-        ):
-            return refuse(RefusalReason.TOTAL_CHANGED)
-        if request.operation is Operation.COMPLETE_ORDER:
-            return self._payment_refusal(request.payment_id, request.cart_id, due) or Passed()
-        return Passed()
+        match await self._authorize(payment, f"{checkout.id}/authorize"):
+            case PaymentApproved():
+                return Passed()
+            case PaymentPending() as pending:
+                return pending
+            case PaymentDeclined(reason=reason):
+                return await self._let_go(checkout, declined(reason))
+            case PaymentInvalid():
+                return await self._let_go(checkout, refuse(RefusalReason.PAYMENT_ID_INVALID))
+            case PaymentUnknown():
+                raise _unanswered("authorize")
 
-    def _payment_refusal(self, payment_id: str, cart_id: str, due: Money) -> Refusal | None:
-        payment = self._gateway.look_up(payment_id)
-        if not pays_for(payment, cart_id, due) or self._orders.payment_used(payment_id):
-            return refuse(RefusalReason.PAYMENT_ID_INVALID)
-        return None
+    async def _authorize(self, payment: Payment, key: str) -> GatewayOutcome:
+        """Authorize a payment that is approved; what became of any other is known already."""
+        if payment.status is PaymentStatus.APPROVED:
+            return await self._gateway.authorize(payment, key)
+        if payment.status is PaymentStatus.PENDING and payment.waits_for:
+            return PaymentPending(waits_for=payment.waits_for)
+        if payment.status is PaymentStatus.DECLINED:
+            return PaymentDeclined(reason=payment.decline or DeclineReason.DECLINED)
+        return PaymentApproved()
+
+    async def _let_go(self, checkout: Checkout, refusal: Refusal) -> Refusal:
+        await _call(lambda: self._claims.let_go(checkout))
+        return refusal
+
+    @activity.defn(name="void_payment")
+    async def void_payment(self, undo: Undo) -> None:
+        """Undo the payment that this checkout has claimed: void it, or give the money back.
+
+        Idempotent by asking first, and by the gateway's keys ``<checkout id>/void`` and
+        ``/refund``. Undoes ``verify_payment``; a claim of this run that comes late is refused.
+        """
+        payment_id = await _call(lambda: self._claims.give_up(undo.checkout))
+        if payment_id is not None:
+            await self._undo(payment_id, undo.checkout.id)
+
+    async def _undo(self, payment_id: str, key: str) -> str:
+        """Void or refund, whatever the payment needs; what was done."""
+        payment = await self._look_up(payment_id)
+        if payment is not None and payment.status in _OPEN:
+            _require_approved(await self._gateway.void(payment, f"{key}/void"), "void")
+            return "voided"
+        if payment is not None and payment.status is PaymentStatus.CAPTURED:
+            _require_approved(await self._gateway.refund(payment, f"{key}/refund"), "refund")
+            return "refunded"
+        return "nothing open"
 
     @activity.defn(name="capture_payment")
-    def capture_payment(self, order: PlacedOrder) -> None:
+    async def capture_payment(self, order: PlacedOrder) -> None:
         """Take the money for the order, once: by the payment that it was created with.
 
         Not by the request's, which may have joined the checkout of another request.
 
-        Idempotent by the gateway's idempotency key ``<order number>/capture``, the same in every
-        run. Not undone: the order exists.
+        Idempotent by asking first, and by the gateway's key ``<payment id>/capture``, the same in
+        every run. Not undone: the order exists.
+
+        Raises:
+            ApplicationError: ``CANNOT_BE_CAPTURED``: the gateway refuses for good.
         """
-        payment_id = self._orders.payment_to_capture(order.order_number)
+        await self._capture(order.order_number)
+
+    async def _capture(self, number: str) -> None:
+        payment_id = await _call(lambda: self._orders.payment_to_capture(number))
         if payment_id is None:
             return
-        payment = self._gateway.look_up(payment_id)
-        if payment is None:
-            raise LookupError("the gateway no longer knows the payment of this order")
-        self._gateway.capture(payment, f"{order.order_number}/capture")
-        self._orders.mark_captured(order.order_number)
+        payment = await self._look_up(payment_id)
+        if payment is None or payment.status is not PaymentStatus.CAPTURED:
+            await self._take(payment, f"{payment_id}/capture")
+        await _call(lambda: self._orders.mark_captured(number))
+
+    async def _take(self, payment: Payment | None, key: str) -> None:
+        outcome: GatewayOutcome = PaymentInvalid()
+        if payment is not None and payment.status is PaymentStatus.AUTHORIZED:
+            outcome = await self._gateway.capture(payment, key)
+        if isinstance(outcome, PaymentDeclined | PaymentInvalid):
+            raise ApplicationError(
+                f"the gateway says {outcome.kind}", type=CANNOT_BE_CAPTURED, non_retryable=True
+            )
+        _require_approved(outcome, "capture")
+
+    @activity.defn(name="review_payment")
+    def review_payment(self, order: PlacedOrder) -> None:
+        """Mark the order for payment review: its money could not be taken.
+
+        Idempotent by the order's status. Not undone; ``capture_payment`` ends the review.
+        """
+        self._orders.mark_for_review(order.order_number)
+
+    @activity.defn(name="settle_payment")
+    async def settle_payment(self, notice: PaymentNotice) -> Settled:
+        """Settle a payment that changed when no checkout of its cart was running.
+
+        The payment of an order is captured; one that a checkout has claimed or given up, and that
+        became no order, is voided or refunded. Any other is the shopper's, and stays.
+
+        Idempotent by asking first, and by keys of the order or of the payment. Needs no undo.
+        """
+        claim = await _call(lambda: self._claims.find(notice.payment_id))
+        if claim is None or claim.status is ClaimStatus.LET_GO:
+            return Settled(what="nobody's")
+        number = claim.order_number
+        if number is not None:
+            try:
+                await self._capture(number)
+            except ApplicationError as error:
+                if error.type != CANNOT_BE_CAPTURED:
+                    raise
+                await _call(lambda: self._orders.mark_for_review(number))
+                return Settled(what="in payment review")
+            return Settled(what="captured")
+        return Settled(what=await self._undo(notice.payment_id, f"{notice.payment_id}/late"))
+
+    async def _look_up(self, payment_id: str) -> Payment | None:
+        """How the payment stands; None when the gateway does not know it.
+
+        Raises:
+            ApplicationError: No answer: the step is tried again.
+        """
+        found = await self._gateway.look_up(payment_id)
+        if isinstance(found, PaymentUnknown):
+            raise _unanswered("look-up")
+        return found if isinstance(found, Payment) else None
+
+
+async def _call(call: Callable[[], Result]) -> Result:
+    """Call the store, which blocks, in a thread."""
+    return await asyncio.to_thread(call)
+
+
+def _method_refusal(checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
+    request, due = checkout.request, snapshot.totals().grand_total
+    if request.operation is Operation.PLACE_ORDER:
+        refusal = payment_method_refusal(snapshot, due)
+        if refusal:
+            return refusal
+    expected = (request.expected_total, snapshot.cart.shown_total)
+    if any(total not in (None, due) for total in expected):
+        return refuse(RefusalReason.TOTAL_CHANGED)
+    return None
+
+
+def _payment_id(checkout: Checkout, snapshot: CartSnapshot) -> str | None:
+    """The payment at the gateway that pays; None for the offline methods."""
+    if checkout.request.operation is Operation.COMPLETE_ORDER:
+        return checkout.request.payment_id
+    choice = snapshot.cart.payment
+    return choice.payment_id if choice and choice.is_online else None
+
+
+def _require_approved(outcome: GatewayOutcome, call: str) -> None:
+    """Anything but a yes is tried again, after the gateway has been asked how it stands.
+
+    Raises:
+        ApplicationError: The step is tried again.
+    """
+    if isinstance(outcome, PaymentUnknown):
+        raise _unanswered(call)
+    if not isinstance(outcome, PaymentApproved):
+        raise ApplicationError(f"the gateway says {outcome.kind} to the {call}")
+
+
+def _unanswered(call: str) -> ApplicationError:
+    return ApplicationError(f"the gateway did not answer the {call}", type=UNANSWERED)

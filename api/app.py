@@ -1,8 +1,12 @@
-"""GraphQL over HTTP: what is read from a request before it is executed, and how it is answered."""
+"""GraphQL over HTTP: what is read from a request before it is executed, and how it is answered.
+
+Beside it are the webhooks of payment providers and what an operator asks for.
+"""
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from email.message import Message as HeaderMessage
 from functools import partial
 from inspect import iscoroutinefunction
@@ -20,10 +24,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.cards import refuse_card_numbers, refuse_card_numbers_in
 from api.context import Authenticate, Caller, Report, read_caller
 from api.errors import INTERNAL, ApiError, RequestError
 from api.execution import Executor
 from api.explorer import explorer_routes, page, wants_html
+from api.limits import Limits, body_within, check_length
+from api.webhooks import Receiver, webhook_routes
 from commerce.domain.errors import Category
 from commerce.domain.model import first_problem
 
@@ -39,6 +46,9 @@ REQUEST_HEADERS = (
     "X-ReCaptcha",
 )
 """What a storefront in a browser may send from another origin."""
+
+NOTED = ("Content-Currency", "Idempotency-Key", "Store")
+"""Headers of which something is kept or told."""
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -72,6 +82,8 @@ def create_app(
     is_ready: IsReady,
     origins: Sequence[str] = (),
     explorer: bool = False,
+    receiver: Receiver | None = None,
+    close: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
@@ -82,16 +94,19 @@ def create_app(
         is_ready: Whether requests can be answered; a plain function runs in a thread.
         origins: Of the storefronts whose pages may call from a browser; ``*`` is any.
         explorer: Whether a browser that opens the endpoint gets GraphiQL.
+        receiver: Of webhooks; None where there are none.
+        close: Called when the server ends.
     """
 
     async def graphql(request: Request) -> Response:
         if explorer and wants_html(request):
             return await page(request)
         _check_origin(request, origins)
+        refuse_card_numbers_in(each for name in NOTED for each in request.headers.getlist(name))
         caller = read_caller(request, authenticate)
         is_post = request.method == "POST"
-        limit = executor.limits.body_bytes
-        asked = await _read_post(request, limit) if is_post else _read_get(request, limit)
+        limits = executor.limits
+        asked = await _read_post(request, limits) if is_post else _read_get(request, limits)
         status, body = await executor.execute(
             asked.query,
             asked.variables,
@@ -111,12 +126,20 @@ def create_app(
             answer = await run_in_threadpool(cast("Callable[[], bool]", is_ready))
         return Response(status_code=200 if answer else 503, headers=_HEADERS)
 
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        yield
+        if close is not None:
+            await close()
+
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/graphql", graphql, methods=["GET", "POST"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             *(explorer_routes() if explorer else ()),
+            *(webhook_routes(receiver, executor.limits) if receiver else ()),
         ],
         middleware=[
             Middleware(
@@ -175,27 +198,27 @@ def _check_origin(request: Request, origins: Sequence[str]) -> None:
         raise RequestError([error], status=403)
 
 
-async def _read_post(request: Request, limit: int) -> GraphQLRequest:
+async def _read_post(request: Request, limits: Limits) -> GraphQLRequest:
     header = HeaderMessage()
     header["Content-Type"] = request.headers.get("Content-Type", "")
     is_utf8 = header.get_content_charset("utf-8") == "utf-8"
     if header.get_content_type() != "application/json" or not is_utf8:
         raise RequestError.because("The content type must be application/json in UTF-8.", 415)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        _check_length(len(body), limit)
-    return _validated(_parsed(bytes(body), "The body"))
+    body = await body_within(limits, request)
+    parameters = _parsed(body, "The body")
+    refuse_card_numbers(parameters, limits.tokens)
+    return _validated(parameters)
 
 
-def _read_get(request: Request, limit: int) -> GraphQLRequest:
+def _read_get(request: Request, limits: Limits) -> GraphQLRequest:
     raw: bytes = request.scope["query_string"]
-    _check_length(len(raw), limit)
+    check_length(limits, len(raw))
     parameters: dict[str, Any] = {}
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise RequestError.because("The query string must be UTF-8, percent-encoded.") from None
+    refuse_card_numbers_in(name for name, _ in pairs)
     for name, value in pairs:
         if name in parameters:
             raise RequestError.because(f"{name}: must not be given more than once.")
@@ -203,12 +226,8 @@ def _read_get(request: Request, limit: int) -> GraphQLRequest:
     if "variables" in parameters:
         text = parameters["variables"] or "null"
         parameters["variables"] = _parsed(text, "variables")
+    refuse_card_numbers(parameters, limits.tokens)
     return _validated(parameters)
-
-
-def _check_length(length: int, limit: int) -> None:
-    if length > limit:
-        raise RequestError.because(f"The request must not be larger than {limit} bytes.", 413)
 
 
 def _parsed(text: str | bytes, what: str) -> Any:

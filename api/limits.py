@@ -18,6 +18,7 @@ from graphql import (
     parse,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
+from starlette.requests import Request
 
 from api.errors import RequestError
 
@@ -64,6 +65,30 @@ class _Size:
     aliases: int = 0
     checkouts: int = 0
     spreads: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+
+async def body_within(limits: Limits, request: Request) -> bytes:
+    """The body, when it is within the limit; no more of it is read than that.
+
+    Raises:
+        RequestError: It is longer.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        check_length(limits, len(body))
+    return bytes(body)
+
+
+def check_length(limits: Limits, length: int) -> None:
+    """That a body, or a query string, of so many bytes is within the limit.
+
+    Raises:
+        RequestError: It is not.
+    """
+    if length > limits.body_bytes:
+        message = f"The request must not be larger than {limits.body_bytes} bytes."
+        raise RequestError.because(message, 413)
 
 
 def parse_within(limits: Limits, query: str) -> DocumentNode:

@@ -24,8 +24,10 @@ from api.identity import (
 )
 from api.resolvers import build_schema
 from api.services import Services, make_context
+from api.webhooks import Receiver
 from client import CheckoutClient, CheckoutUnavailableError
 from commerce.adapters.addresses import PostalRules
+from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
@@ -43,8 +45,9 @@ def build_app(settings: Settings, store: SqlStore, checkout: CheckoutClient) -> 
 
     Raises:
         OSError: The key file of customer tokens cannot be read.
-        ValueError: A key of customer or order tokens cannot be used.
+        ValueError: A key of customer or order tokens, or of the gateway, cannot be used.
     """
+    opened = open_gateway(settings)
     services = Services(
         checkout=checkout,
         shopping=store.shopping,
@@ -52,6 +55,8 @@ def build_app(settings: Settings, store: SqlStore, checkout: CheckoutClient) -> 
         stores=store.stores,
         address_rules=PostalRules(),
         order_tokens=SealedTokens.parse(settings.order_token_keys.get_secret_value()),
+        gateway=opened.gateway,
+        payment_orders=opened.orders,
         issuer=token_issuer(settings) if settings.api_development else None,
         deadline=timedelta(seconds=settings.api_deadline_s),
     )
@@ -67,6 +72,10 @@ def build_app(settings: Settings, store: SqlStore, checkout: CheckoutClient) -> 
         is_ready=is_ready,
         origins=settings.origins,
         explorer=settings.api_development,
+        receiver=Receiver(
+            opened.webhooks, store.claims, store.seen_events, checkout.payment_changed
+        ),
+        close=opened.aclose,
     )
 
 

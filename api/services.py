@@ -19,7 +19,16 @@ from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.carts import CartView
 from commerce.domain.money import Money
 from commerce.domain.stores import DEFAULT_STORE, Store
-from commerce.ports import AddressRules, Change, OrderBook, OrderTokens, Shopping, Stores
+from commerce.ports import (
+    AddressRules,
+    Change,
+    OrderBook,
+    OrderTokens,
+    PaymentGateway,
+    PaymentOrders,
+    Shopping,
+    Stores,
+)
 
 _CART_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SKU = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -32,6 +41,7 @@ class Services:
     """The same for every request.
 
     Attributes:
+        payment_orders: None where payments cannot be made.
         issuer: Signs tokens in development; None in production.
         deadline: How long a checkout is waited for; it is answered as pending then.
     """
@@ -42,6 +52,8 @@ class Services:
     stores: Stores
     address_rules: AddressRules
     order_tokens: OrderTokens
+    gateway: PaymentGateway
+    payment_orders: PaymentOrders | None
     issuer: TokenIssuer | None
     deadline: timedelta
 

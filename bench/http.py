@@ -27,7 +27,7 @@ from commerce.domain.payments import PaymentChoice
 
 LINES = 5
 WARM_UP = 20
-PORTS = Ports(temporal=7333, ui=8333, api=8100)
+PORTS = Ports(temporal=7333, ui=8333, api=8100, gateway=8190)
 PLACE = """
 mutation ($cart: String!) {
   placeOrder(input: {cart_id: $cart}) { orderV2 { number token } errors { code message } }

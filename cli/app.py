@@ -13,35 +13,37 @@ from typing import Any
 
 import click
 from alembic.util import CommandError
-from pydantic import TypeAdapter
 from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import token_issuer
 from cli.common import console, data_dir_option, or_cli_error
-from cli.data_dir import find_running, load_settings, opened_store, prepare
+from cli.data_dir import Running, find_running, load_settings, opened_store, prepare
 from cli.demo import run_demo
-from cli.embedded import Ports, embedded
+from cli.embedded import Embedded, Ports, embedded
 from cli.errors import CliError
 from cli.files import read_carts, read_catalog
+from cli.sandbox import DEFAULT_PORT, sandbox, sandbox_gateway
 from cli.show import print_cart, print_order
 from cli.stores import store, tax
-from commerce.adapters.payments.sandbox import new_payment_id
+from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
-from commerce.contract import PaymentId
 from commerce.domain.carts import Shopper
-from commerce.domain.money import Money
-from commerce.domain.payments import Payment, PaymentStatus
 from commerce.domain.stores import DEFAULT_STORE, Store
 
 WATCH_S = 0.25
 
 
 def port_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Where the embedded Temporal server, its UI and the GraphQL server listen."""
-    defaults = {"--temporal-port": 7233, "--ui-port": 8233, "--api-port": 8000}
+    """Where the embedded Temporal server, its UI, GraphQL and the sandbox gateway listen."""
+    defaults = {
+        "--temporal-port": 7233,
+        "--ui-port": 8233,
+        "--api-port": 8000,
+        "--gateway-port": DEFAULT_PORT,
+    }
     for name, default in reversed(defaults.items()):
         port = click.IntRange(1, 65_535)
         command = click.option(name, type=port, default=default, show_default=True)(command)
@@ -61,7 +63,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SQLAlchemyError as error:
             raise CliError(_store_trouble(error)) from error
-        except (CommandError, OSError) as error:
+        except (CommandError, OSError, SandboxError) as error:
             raise CliError(str(error)) from error
         except RuntimeError as error:
             if isinstance(error, click.exceptions.Exit | click.Abort):
@@ -77,13 +79,15 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(tax)
+main.add_command(sandbox)
+main.add_command(sandbox_gateway)
 
 
 @main.command()
 @data_dir_option
 @port_options
-def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int) -> None:
-    """Run everything embedded: Temporal server with UI, store, worker and GraphQL.
+def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int, gateway_port: int) -> None:
+    """Run everything embedded: Temporal with UI, store, worker, GraphQL and a sandbox gateway.
 
     Ctrl-C stops it.
     """
@@ -94,11 +98,12 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int) -> None
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
         signal.signal(number, stop)
     try:
-        ports = Ports(temporal_port, ui_port, api_port)
+        ports = Ports(temporal_port, ui_port, api_port, gateway_port)
         with embedded(data_dir, ports, _tell) as running:
             console.print(f"GraphQL       {running.api_url} (open it in a browser)")
             console.print(f"Temporal UI   {running.ui_url}")
             console.print(f"Temporal      {running.address} (namespace default)")
+            console.print(f"gateway       {running.gateway_url or 'as the settings say'}")
             console.print(f"data          {data_dir.absolute()}", soft_wrap=True)
             console.print(f"worker        process {running.worker_pid}")
             console.print(f"for clients   export TEMPORAL_ADDRESS={running.address}")
@@ -120,6 +125,7 @@ def demo(
     temporal_port: int,
     ui_port: int,
     api_port: int,
+    gateway_port: int,
     concurrency: int,
     baskets: int | None,
 ) -> None:
@@ -129,15 +135,15 @@ def demo(
     """
     running = find_running(data_dir)
     if running is not None:
-        good = _run_demo(data_dir, running.api_url, running.ui_url, concurrency, baskets)
+        good = _run_demo(data_dir, running, concurrency, baskets)
     else:
-        ports = Ports(temporal_port, ui_port, api_port)
+        ports = Ports(temporal_port, ui_port, api_port, gateway_port)
         with embedded(data_dir, ports, _tell) as own, own.watched(_tell):
             console.print(f"GraphQL {own.api_url}; Temporal UI {own.ui_url}", soft_wrap=True)
             console.print(f"worker process {own.worker_pid}")
-            good = _run_demo(data_dir, own.api_url, own.ui_url, concurrency, baskets)
+            good = _run_demo(data_dir, own, concurrency, baskets)
         again = f"checkout dev --data-dir {data_dir} --temporal-port {temporal_port}"
-        again += f" --ui-port {ui_port} --api-port {api_port}"
+        again += f" --ui-port {ui_port} --api-port {api_port} --gateway-port {gateway_port}"
         console.print(f"to look around: {again}", soft_wrap=True)
     if not good:
         sys.exit(1)
@@ -219,36 +225,6 @@ def token(data_dir: Path, customer: str, email: str | None, hours: int) -> None:
     click.echo(issuer.issue(customer, address, customer, "Example", timedelta(hours=hours)))
 
 
-@main.command("sandbox-payment")
-@data_dir_option
-@click.argument("cart_id")
-@click.argument("amount")
-@click.option("--id", "payment_id", help="Of the payment; one is made up if not given.")
-def sandbox_payment(data_dir: Path, cart_id: str, amount: str, payment_id: str | None) -> None:
-    """Approve a sandbox payment of AMOUNT for a cart, and print its id for complete_order.
-
-    AMOUNT is in the currency of the cart's store, such as 30.40. No money moves.
-    """
-    chosen = payment_id or new_payment_id()
-    or_cli_error(lambda: TypeAdapter(PaymentId).validate_python(chosen))
-    with opened_store(data_dir) as opened:
-        found = opened.carts.find(cart_id)
-        if found is None:
-            raise CliError(f"no cart {cart_id[:64]!r}")
-        if opened.sandbox_payments.find(chosen):
-            raise CliError(f"there is a payment {chosen[:64]!r} already")
-        stores = {each.code: each for each in opened.stores.all()}
-        currency = stores[found[0].store_code].currency
-        payment = Payment(
-            id=chosen,
-            cart_id=cart_id,
-            amount=or_cli_error(lambda: Money.parse(amount, currency)),
-            status=PaymentStatus.APPROVED,
-        )
-        opened.sandbox_payments.put(payment)
-    click.echo(payment.id)
-
-
 @main.command()
 @data_dir_option
 @click.argument("cart_or_order")
@@ -290,11 +266,21 @@ def audit(data_dir: Path, as_json: bool) -> None:
 
 
 def _run_demo(
-    data_dir: Path, api_url: str, ui_url: str, concurrency: int, baskets: int | None
+    data_dir: Path, running: Running | Embedded, concurrency: int, baskets: int | None
 ) -> bool:
-    issuer = token_issuer(load_settings(data_dir))
+    settings = load_settings(data_dir)
+    gateway = SandboxGateway(running.gateway_url, settings.gateway_key.get_secret_value())
     with opened_store(data_dir) as opened:
-        day = run_demo(console, opened, api_url, issuer, ui_url, concurrency, baskets)
+        day = run_demo(
+            console,
+            opened,
+            running.api_url,
+            token_issuer(settings),
+            gateway,
+            running.ui_url,
+            concurrency,
+            baskets,
+        )
         return asyncio.run(day)
 
 

@@ -21,6 +21,8 @@ _STATE, _LOCK = "dev.json", "dev.lock"
 _SECRETS: dict[str, tuple[str, Callable[[], str]]] = {
     "order_token_keys": ("order-token.keys", SealedTokens.new_key),
     "customer_token_secret": ("customer-token.secret", lambda: secrets.token_urlsafe(48)),
+    "gateway_key": ("gateway.key", lambda: secrets.token_urlsafe(48)),
+    "gateway_webhook_secret": ("gateway-webhook.secret", lambda: secrets.token_urlsafe(48)),
 }
 """Made at the first start where the environment gives none: setting, file, how."""
 
@@ -33,6 +35,7 @@ class Running(BaseModel):
     temporal_address: str
     ui_url: str
     api_url: str
+    gateway_url: str = ""
 
 
 def load_settings(data_dir: Path) -> Settings:

@@ -1,6 +1,7 @@
 """The demo: a real day of baskets, filled and checked out through GraphQL, and audited."""
 
 import asyncio
+import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -13,13 +14,15 @@ from rich.table import Table
 from api.identity import TokenIssuer
 from cli.demo_day import MEMBERS_STORE, OPEN_STORE, TAX_RATES, Attempt, read_day, read_products
 from cli.demo_shopper import Ordered, Storefront
-from commerce.adapters.payments.sandbox import new_payment_id
+from cli.money import differences
+from commerce.adapters.payments.sandbox import Ledger, SandboxGateway, new_payment_id
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.domain.carts import ProductKind
 from commerce.domain.errors import RefusalReason
 from commerce.domain.money import Money
-from commerce.domain.payments import Payment, PaymentStatus
 
+SETTLED_S = 60
+ASK_AGAIN_S = 0.5
 _STOCK_REASONS = {RefusalReason.OUT_OF_STOCK, RefusalReason.INSUFFICIENT_STOCK}
 
 
@@ -27,6 +30,8 @@ _STOCK_REASONS = {RefusalReason.OUT_OF_STOCK, RefusalReason.INSUFFICIENT_STOCK}
 class _Results:
     answered: dict[str, str] = field(default_factory=dict[str, str])
     refusals: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    paid: Counter[str] = field(default_factory=Counter[str])
+    pending: set[str] = field(default_factory=set[str])
     seconds: list[float] = field(default_factory=list[float])
     surprises: list[str] = field(default_factory=list[str])
 
@@ -36,6 +41,7 @@ async def run_demo(
     store: SqlStore,
     api_url: str,
     issuer: TokenIssuer | None,
+    gateway: SandboxGateway,
     ui_url: str,
     concurrency: int,
     baskets: int | None,
@@ -48,7 +54,7 @@ async def run_demo(
     async with Storefront(api_url, issuer).opened() as shop:
 
         async def fill(attempt: Attempt) -> None:
-            await _fill(store, shop, attempt, results)
+            await _fill(gateway, shop, attempt, results)
 
         async def order(attempt: Attempt) -> None:
             await _order(shop, attempt, results)
@@ -56,6 +62,7 @@ async def run_demo(
         await _each(console, "filling carts", attempts, concurrency, fill)
         _make_dearer(store, attempts)
         await _each(console, "checking out", attempts, concurrency, order)
+    ledger = await _until_money_is_settled(console, gateway, store)
     report = store.audit.run()
     undone = report.counts["holds_undone"] - before["holds_undone"]
     sold = report.counts["units_sold"] - before["units_sold"]
@@ -64,6 +71,8 @@ async def run_demo(
         placed = store.order_book.find(cart_id=attempt.cart.id)
         if (placed.number if placed else None) != results.answered.get(attempt.cart.id):
             results.surprises.append("the store has another order than was answered")
+    wrong = differences(ledger, store.audit.paid_orders())
+    results.surprises += wrong
     for violation in report.violations:
         results.surprises.append(f"{violation.rule}: {', '.join(violation.examples)}")
     console.print(
@@ -72,6 +81,7 @@ async def run_demo(
         f" {report.counts['units_held']} held: {'conserved' if report.clean else 'NOT conserved'}",
         soft_wrap=True,
     )
+    _print_money(console, results, ledger, agree=not wrong)
     for surprise in results.surprises[:20]:
         console.print(f"NOT AS DOCUMENTED: {surprise}", style="red", soft_wrap=True)
     workflows = f"{ui_url}/namespaces/default/workflows"
@@ -134,7 +144,22 @@ async def _each(
         await asyncio.gather(*[one(attempt) for attempt in attempts])
 
 
-async def _fill(store: SqlStore, shop: Storefront, attempt: Attempt, results: _Results) -> None:
+async def _until_money_is_settled(
+    console: Console, gateway: SandboxGateway, store: SqlStore
+) -> Ledger:
+    """The gateway's ledger once every order is captured: that comes after the answers."""
+    deadline = time.monotonic() + SETTLED_S
+    with console.status("waiting for the captures"):
+        while True:
+            ledger = await gateway.ledger()
+            if not differences(ledger, store.audit.paid_orders()) or time.monotonic() > deadline:
+                return ledger
+            await asyncio.sleep(ASK_AGAIN_S)
+
+
+async def _fill(
+    gateway: SandboxGateway, shop: Storefront, attempt: Attempt, results: _Results
+) -> None:
     """Fill the cart, look at its total, and approve a payment of it at the sandbox gateway."""
     if not attempt.made:
         attempt.payment_id = new_payment_id()
@@ -143,37 +168,42 @@ async def _fill(store: SqlStore, shop: Storefront, attempt: Attempt, results: _R
     if bool(refused) != attempt.refused_on_the_way:
         results.surprises.append(f"while a cart was filled: {refused or 'nothing refused'}")
     attempt.total = await shop.look(attempt)
-    if attempt.at_gateway:
-        attempt.payment_id = new_payment_id()
-        payment = _payment(attempt)
-        if payment:
-            await asyncio.to_thread(store.sandbox_payments.put, payment)
+    if attempt.payment_fault:
+        attempt.payment_id = await _faulty_payment(gateway, attempt)
+    elif attempt.script:
+        attempt.payment_id = await shop.make_payment(attempt)
+        await gateway.approve(attempt.payment_id)
+        if not attempt.at_gateway:
+            await shop.choose_payment(attempt)
 
 
-def _payment(attempt: Attempt) -> Payment | None:
-    """The payment that the shopper approved, or a faulty one."""
+async def _faulty_payment(gateway: SandboxGateway, attempt: Attempt) -> str:
+    """A payment that does not pay for this cart."""
     if attempt.payment_fault == "unknown":
-        return None
+        return new_payment_id()
     amount = attempt.total
     if attempt.payment_fault == "other amount":
         amount = amount.plus(Money.parse("0.01", amount.currency))
-    return Payment(
-        id=attempt.payment_id,
-        cart_id="another-cart" if attempt.payment_fault == "other cart" else attempt.cart.id,
-        amount=amount,
-        status=PaymentStatus.CREATED
-        if attempt.payment_fault == "not approved"
-        else PaymentStatus.APPROVED,
+    made = await gateway.make(
+        "another-cart" if attempt.payment_fault == "other cart" else attempt.cart.id,
+        amount,
+        approve=attempt.payment_fault != "not approved",
     )
+    return made.id
 
 
 async def _order(shop: Storefront, attempt: Attempt, results: _Results) -> None:
+    key = secrets.token_hex(16)
     started = time.perf_counter()
-    answer = await shop.order(attempt)
+    answer = await shop.order(attempt, key)
     results.seconds.append(time.perf_counter() - started)
+    while answer.reason == "PAYMENT_PENDING":
+        results.pending.add(attempt.cart.id)
+        await asyncio.sleep(ASK_AGAIN_S)
+        answer = await shop.order(attempt, key)
     _count(results, attempt, answer)
     if attempt.twice and answer.number:
-        again = await shop.order(attempt)
+        again = await shop.order(attempt, secrets.token_hex(16))
         results.refusals[again.code, again.reason] += 1
         if again.order_number != answer.number:
             results.surprises.append("a cart that is an order was not refused naming it")
@@ -182,6 +212,8 @@ async def _order(shop: Storefront, attempt: Attempt, results: _Results) -> None:
 def _count(results: _Results, attempt: Attempt, answer: Ordered) -> None:
     if answer.number:
         results.answered[attempt.cart.id] = answer.number
+        if attempt.script:
+            results.paid["completeOrder" if attempt.at_gateway else "placeOrder"] += 1
         if attempt.expected:
             results.surprises.append(f"an order instead of {attempt.expected}")
         if answer.total != attempt.total:
@@ -190,6 +222,24 @@ def _count(results: _Results, attempt: Attempt, answer: Ordered) -> None:
     results.refusals[answer.code or "no code", answer.reason] += 1
     if answer.reason != attempt.expected and answer.reason not in _STOCK_REASONS:
         results.surprises.append(f"{answer.reason} instead of {attempt.expected}")
+
+
+def _print_money(console: Console, results: _Results, ledger: Ledger, *, agree: bool) -> None:
+    """What the gateway says happened to the money, which knows nothing of orders."""
+    by = ", ".join(f"{count} by {name}" for name, count in sorted(results.paid.items()))
+    console.print(f"paid online: {by}; {len(results.pending)} were pending first")
+    for currency, total in ledger.totals.items():
+
+        def money(amount_minor: int, currency: str = currency) -> str:
+            return str(Money(amount_minor=amount_minor, currency=currency))
+
+        console.print(
+            f"the gateway's ledger: {money(total.authorized_minor)} authorized,"
+            f" {money(total.captured_minor)} captured, {money(total.voided_minor)} voided,"
+            f" {money(total.refunded_minor)} refunded, {money(total.open_minor)} open:"
+            f" {'equal to the orders' if agree else 'NOT as it should be'}",
+            soft_wrap=True,
+        )
 
 
 def _print_results(console: Console, results: _Results, undone: int) -> None:

@@ -4,7 +4,7 @@ import csv
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from commerce.adapters.store.catalog import Product
@@ -32,6 +32,7 @@ OPEN_STORE = Store(
         PaymentMethod.CHECKMO,
         PaymentMethod.BANKTRANSFER,
         PaymentMethod.PURCHASEORDER,
+        PaymentMethod.SMART_BUTTONS,
     ),
     shipping_methods=tuple(ShippingMethod),
 )
@@ -87,7 +88,8 @@ class Attempt:
         expected: The only refusal that may come; None when the order must come, unless stock ran
             out.
         refused_on_the_way: A step before the checkout is refused, as documented.
-        at_gateway: ``complete_order`` with a sandbox payment, else ``place_order``.
+        at_gateway: ``complete_order`` with a payment at the gateway, else ``place_order``.
+        script: How the payment behaves at the sandbox gateway; empty for the offline methods.
         twice: The shopper orders once more, under another key.
         virtual: Nothing in it is shipped.
         total: What the shopper was shown.
@@ -98,6 +100,7 @@ class Attempt:
     made: bool = True
     store_code: str = ""
     at_gateway: bool = False
+    script: str = ""
     payment_fault: str = ""
     dearer: Product | None = None
     twice: bool = False
@@ -133,13 +136,19 @@ def read_products() -> list[Product]:
 
 
 def read_day() -> list[Attempt]:
-    """The day's baskets as carts, in their order; about one in eight with a fault."""
+    """The day's baskets as carts, in their order.
+
+    About one in eight with a fault, and one in three paid online.
+    """
     faults = list(_FAULTS)
+    turns = count()
     attempts: list[Attempt] = []
     for n, (_, rows) in enumerate(groupby(_rows("baskets.csv"), lambda row: row["basket_id"])):
         attempt = _attempt(n, list(rows))
         if n % 8 == 7:
             faults[n // 8 % len(faults)](attempt)
+        elif n % 5 in (1, 3):
+            _pay_online(attempt, next(turns))
         attempts.append(attempt)
     return attempts
 
@@ -147,7 +156,7 @@ def read_day() -> list[Attempt]:
 def _attempt(n: int, rows: list[dict[str, str]]) -> Attempt:
     customer_id = f"household-{rows[0]['household_id']}-{n}" if n % 3 == 0 else None
     address = _ADDRESSES[n % len(_ADDRESSES)]
-    methods = OPEN_STORE.payment_methods
+    methods = [each for each in OPEN_STORE.payment_methods if not each.is_online]
     cart = Cart(
         id=secrets.token_hex(16),
         store_code=OPEN_STORE.code,
@@ -159,7 +168,34 @@ def _attempt(n: int, rows: list[dict[str, str]]) -> Attempt:
         shipping_method=OPEN_STORE.shipping_methods[n % len(OPEN_STORE.shipping_methods)],
         payment=PaymentChoice(method=methods[n % len(methods)], purchase_order_number=f"PO-{n:05}"),
     )
-    return Attempt(cart=cart, shopper=Shopper(customer_id=customer_id), at_gateway=n % 4 == 1)
+    return Attempt(cart=cart, shopper=Shopper(customer_id=customer_id))
+
+
+def _pay_online(attempt: Attempt, n: int) -> None:
+    """By turns with ``complete_order``, and with an online method and ``place_order``."""
+    attempt.at_gateway = n % 2 == 0
+    attempt.script = _SCRIPTS[n % len(_SCRIPTS)]
+    if attempt.script in _DECLINED:
+        attempt.expected = RefusalReason.PAYMENT_DECLINED
+
+
+_DECLINED = ("declined", "insufficient_funds", "3ds_declined")
+_SCRIPTS = (
+    *("approved",) * 9,
+    "declined",
+    "3ds_approved",
+    *("approved",) * 6,
+    "insufficient_funds",
+    "timeout_with_effect",
+    "duplicate_webhooks",
+    *("approved",) * 6,
+    "3ds_declined",
+    "capture_timeout_with_effect",
+    "server_error",
+    "review_approved",
+    "out_of_order_webhooks",
+)
+"""How the payments of the day behave; an odd number, for each to come by both operations."""
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -13,9 +13,11 @@ from api.present.values import part
 from cli.demo_day import Attempt
 from commerce.domain.addresses import Address
 from commerce.domain.money import Money
+from commerce.domain.payments import PaymentMethod
 from commerce.domain.shipping import ShippingMethod
 
 TIMEOUT_S = 90
+_ONLINE = PaymentMethod.SMART_BUTTONS.value
 _TOKEN_LIFETIME = timedelta(hours=4)
 
 _CREATE = "mutation ($input: createEmptyCartInput) { createEmptyCart(input: $input) }"
@@ -42,6 +44,18 @@ mutation (
 }
 """
 _SHOW = "query ($cart: String!) { cart(cart_id: $cart) { prices { grand_total { value } } } }"
+_CREATE_PAYMENT = """
+mutation ($cart: String!, $method: String!, $source: String!) {
+  createPaymentOrder(
+    input: {cartId: $cart, location: CHECKOUT, methodCode: $method, paymentSource: $source}
+  ) { id }
+}
+"""
+_CHOOSE_PAYMENT = """
+mutation ($cart: String!, $method: PaymentMethodInput!) {
+  setPaymentMethodOnCart(input: {cart_id: $cart, payment_method: $method}) { cart { id } }
+}
+"""
 _ORDER = "number token total { grand_total { value } }"
 _PLACE = f"""
 mutation ($cart: String!) {{
@@ -104,15 +118,29 @@ class Storefront:
         value = answer["data"]["cart"]["prices"]["grand_total"]["value"]
         return _money(value, attempt)
 
-    async def order(self, attempt: Attempt) -> Ordered:
+    async def make_payment(self, attempt: Attempt) -> str:
+        """A payment for the shopper to approve at the gateway; its id."""
+        variables = {"cart": attempt.cart.id, "method": _ONLINE, "source": attempt.script}
+        made = await self._post(attempt.cart.customer_id, {}, _CREATE_PAYMENT, variables)
+        return made["data"]["createPaymentOrder"]["id"]
+
+    async def choose_payment(self, attempt: Attempt) -> None:
+        """Put the payment on the cart, for ``placeOrder`` to use it."""
+        method = {"code": _ONLINE, _ONLINE: {"paypal_order_id": attempt.payment_id}}
+        variables = {"cart": attempt.cart.id, "method": method}
+        await self._post(attempt.cart.customer_id, {}, _CHOOSE_PAYMENT, variables)
+
+    async def order(self, attempt: Attempt, key: str) -> Ordered:
         """Check the cart out."""
         operation = "completeOrder" if attempt.at_gateway else "placeOrder"
         variables = {"cart": "" if attempt.without_id else attempt.cart.id}
         if attempt.at_gateway:
             variables["payment"] = attempt.payment_id
-        store = {"Store": attempt.store_code} if attempt.store_code else {}
+        headers = {"Idempotency-Key": key}
+        if attempt.store_code:
+            headers["Store"] = attempt.store_code
         document = _COMPLETE if attempt.at_gateway else _PLACE
-        answer = await self._post(attempt.shopper.customer_id, store, document, variables)
+        answer = await self._post(attempt.shopper.customer_id, headers, document, variables)
         payload = part(part(answer, "data"), operation)
         order = part(payload, "orderV2")
         if order:
@@ -164,7 +192,7 @@ def _variables(attempt: Attempt) -> dict[str, Any]:
         "billing": {"address": _address(cart.billing_address)},
         "sends": cart.shipping_method is not None and not attempt.virtual,
         "methods": [method],
-        "pays": payment is not None,
+        "pays": payment is not None and not attempt.script,
         "payment": {
             "code": payment.method if payment else "",
             "purchase_order_number": payment.purchase_order_number if payment else None,

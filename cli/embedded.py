@@ -22,6 +22,7 @@ from temporalio.client import Client
 
 from cli.data_dir import Running, announce, owned, prepare
 from cli.errors import CliError
+from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.contract import SEARCH_ATTRIBUTES
@@ -114,21 +115,24 @@ def _die_with_parent() -> None:
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the Temporal server, its UI and the GraphQL server listen."""
+    """Where the Temporal server, its UI, the GraphQL server and the sandbox gateway listen."""
 
     temporal: int
     ui: int
     api: int
+    gateway: int
 
 
 class Embedded:
-    """A running Temporal server, store, worker and GraphQL server."""
+    """A running Temporal server, store, worker, GraphQL server and sandbox gateway."""
 
     def __init__(self, data_dir: Path, settings: Settings, ports: Ports) -> None:
         self.data_dir = data_dir
         self.address = f"{LOOPBACK}:{ports.temporal}"
         self.ui_url = f"http://{LOOPBACK}:{ports.ui}"
         self.api_url = f"http://{LOOPBACK}:{ports.api}/graphql"
+        self.gateway_url = f"http://{LOOPBACK}:{ports.gateway}"
+        self._settings = settings
         self._health_port = _free_port()
         environment = {
             name: value
@@ -150,13 +154,25 @@ class Embedded:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
             "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
+            "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
+            "CHECKOUT_GATEWAY_URL": self.gateway_url,
+            "CHECKOUT_GATEWAY_KEY": settings.gateway_key.get_secret_value(),
+            "CHECKOUT_GATEWAY_WEBHOOK_SECRET": settings.gateway_webhook_secret.get_secret_value(),
         }
+        self._gateway = _Child(
+            "sandbox gateway",
+            [
+                *(sys.executable, "-P", "-m", "sandbox_gateway", "--port", str(ports.gateway)),
+                *("--data", str(data_dir / "gateway.db")),
+            ],
+            {**environment, "SANDBOX_GATEWAY_KEYS": settings.gateway_key.get_secret_value()},
+            data_dir / "gateway.log",
+        )
         self._worker = _Child(
             "worker",
             [sys.executable, "-P", "-m", "worker"],
             {
                 **ours,
-                "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
                 "CHECKOUT_HEALTH_PORT": str(self._health_port),
             },
             data_dir / "worker.log",
@@ -180,6 +196,9 @@ class Embedded:
         Raises:
             CliError: One did not start; the message says what its log says.
         """
+        tell("starting the sandbox gateway")
+        self._gateway.start()
+        self._wait(self._gateway, lambda: _is_ready(f"{self.gateway_url}/health"))
         tell("starting the Temporal server")
         self._server.start()
         self._wait(self._server, lambda: asyncio.run(_answers(self.address)))
@@ -191,11 +210,22 @@ class Embedded:
         self._api.start()
         health = self.api_url.replace("/graphql", "/health/ready")
         self._wait(self._api, lambda: _is_ready(health))
+        asyncio.run(self._set_webhook())
         self._announce()
+
+    async def _set_webhook(self) -> None:
+        gateway = SandboxGateway(self.gateway_url, self._settings.gateway_key.get_secret_value())
+        secret = self._settings.gateway_webhook_secret.get_secret_value()
+        try:
+            await gateway.set_webhook(self.api_url.replace("/graphql", "/webhooks/sandbox"), secret)
+        except SandboxError as error:
+            raise CliError(str(error)) from None
+        finally:
+            await gateway.aclose()
 
     def watch(self, tell: Callable[[str], None]) -> None:
         """Start again what has died."""
-        for child in (self._server, self._worker, self._api):
+        for child in (self._gateway, self._server, self._worker, self._api):
             status = child.exit_status
             if status is not None:
                 time.sleep(RESTART_PAUSE_S)
@@ -223,10 +253,9 @@ class Embedded:
             watcher.join()
 
     def stop(self) -> None:
-        """Stop the GraphQL server, which answers what is under way, the worker, then Temporal."""
-        self._api.stop()
-        self._worker.stop()
-        self._server.stop()
+        """Stop the GraphQL server, which answers what is under way, the worker, then the rest."""
+        for child in (self._api, self._worker, self._server, self._gateway):
+            child.stop()
 
     @property
     def worker_pid(self) -> int:
@@ -240,6 +269,7 @@ class Embedded:
             temporal_address=self.address,
             ui_url=self.ui_url,
             api_url=self.api_url,
+            gateway_url=self.gateway_url,
         )
         announce(self.data_dir, running)
 
@@ -261,9 +291,9 @@ def embedded(data_dir: Path, ports: Ports, tell: Callable[[str], None]) -> Gener
     """
     settings = prepare(data_dir)
     with owned(data_dir):
-        wanted = (ports.temporal, ports.ui, ports.api)
+        wanted = (ports.temporal, ports.ui, ports.api, ports.gateway)
         if len(set(wanted)) < len(wanted):
-            raise CliError("Temporal, its UI and the GraphQL server need a port each")
+            raise CliError("Temporal, its UI, the GraphQL server and the gateway need a port each")
         for port in wanted:
             _require_free(port)
         database = Database(settings.store_url)
@@ -303,7 +333,8 @@ def _require_free(port: int) -> None:
             probe.bind((LOOPBACK, port))
         except (OSError, OverflowError):
             raise CliError(
-                f"port {port} is in use: choose others with --temporal-port, --ui-port, --api-port"
+                f"port {port} is in use: choose others with --temporal-port, --ui-port,"
+                " --api-port, --gateway-port"
             ) from None
 
 

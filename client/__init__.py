@@ -10,6 +10,7 @@ from commerce.contract import OrderPlaced
 from commerce.domain.carts import Shopper
 from commerce.domain.errors import Category, Operation, RefusalCode, RefusalReason
 from commerce.domain.money import Money
+from commerce.domain.payments import DeclineReason, WaitsFor
 from commerce.domain.stock import Shortage
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "CheckoutClient",
     "CheckoutClientError",
     "CheckoutUnavailableError",
+    "DeclineReason",
     "InvalidRequestError",
     "Money",
     "Operation",
@@ -29,4 +31,5 @@ __all__ = [
     "Refused",
     "Shopper",
     "Shortage",
+    "WaitsFor",
 ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from commerce.contract import CheckoutRequest, OrderPlaced
 from commerce.domain.errors import Category, Operation, Refusal, RefusalCode, RefusalReason
 from commerce.domain.model import Model
+from commerce.domain.payments import DeclineReason, WaitsFor
 from commerce.domain.stock import Shortage
 
 
@@ -21,6 +22,7 @@ class Refused(Model):
         retryable: Whether the same call may succeed later though the shopper changes nothing.
         shortage: The line that is short, for the stock reasons.
         order_number: The order that this cart already became.
+        decline: Why the gateway declined the payment.
     """
 
     operation: Operation
@@ -31,6 +33,7 @@ class Refused(Model):
     retryable: bool
     shortage: Shortage | None = None
     order_number: str | None = None
+    decline: DeclineReason | None = None
 
     @classmethod
     def of(cls, refusal: Refusal, operation: Operation, cart_id: str) -> "Refused":
@@ -44,26 +47,32 @@ class Refused(Model):
             retryable=refusal.rule.retryable,
             shortage=refusal.shortage,
             order_number=refusal.order_number,
+            decline=refusal.decline,
         )
 
 
 @dataclass(frozen=True)
 class Pending:
-    """The outcome was not known by the deadline; the checkout goes on.
+    """The outcome is not known yet; the checkout goes on.
 
     Await ``wait`` to ask again. After a restart, call with the same idempotency key instead.
+
+    Attributes:
+        waits_for: Whose turn it is while the payment is pending at the gateway; None when the
+            deadline came first.
     """
 
     operation: Operation
     cart_id: str = field(repr=False)
     idempotency_key: str
+    waits_for: WaitsFor | None
     _request: CheckoutRequest = field(repr=False)
     _ask: "Callable[[CheckoutRequest, timedelta], Awaitable[Answered]]" = field(
         repr=False, compare=False
     )
 
     async def wait(self, deadline: timedelta) -> "Answered":
-        """Ask again under the same key; pending again if that is too short."""
+        """Wait for the outcome under the same key; pending again if that is too short."""
         return await self._ask(self._request, deadline)
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import atexit
-import re
 import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self, cast
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowFailureError,
+    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -25,22 +26,27 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
+from client.ids import may_be_cart_id, refused_here
 from commerce.contract import (
     ANOTHER_REQUEST,
     ANSWER_UPDATE,
     DEFAULT_TASK_QUEUE,
+    LATE_PAYMENT_TYPE,
     OUTCOME_QUERY,
+    PAYMENT_CHANGED_SIGNAL,
     WORKFLOW_TYPE,
     Answer,
     CheckoutRequest,
     KnownOutcome,
     OrderPlaced,
+    PaymentNotice,
     workflow_id,
 )
 from commerce.domain.carts import Shopper
 from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.model import first_problem
 from commerce.domain.money import Money
+from commerce.domain.payments import PaymentPending, WaitsFor
 
 DEFAULT_DEADLINE = timedelta(seconds=30)
 TASK_TIMEOUT = timedelta(seconds=5)
@@ -52,6 +58,7 @@ it with a fatal error then (temporalio/sdk-python#300; seen in up to 15 of 40 sh
 
 HEALTH_TIMEOUT = timedelta(seconds=2)
 JOIN_WAIT_S = 1.0
+PENDING_WAIT_S = 1.0
 OUTCOME_TIMEOUT = timedelta(seconds=10)
 RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _HOPELESS = {
@@ -63,9 +70,6 @@ _HOPELESS = {
 atexit.register(time.sleep, EXIT_PAUSE_S)
 _RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
 """The server's word for a run that ended, by an operator's terminate, before it answered."""
-
-_CART_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_PAYMENT_ID = re.compile(r"[ -~]{0,255}")
 
 
 class CheckoutClient:
@@ -122,7 +126,7 @@ class CheckoutClient:
         expected_total: Money | None = None,
         deadline: timedelta = DEFAULT_DEADLINE,
     ) -> Answered:
-        """Turn a cart into its order, paid by the offline method that was set on it.
+        """Turn a cart into its order, paid by the method that was set on it.
 
         Args:
             cart_id: The cart.
@@ -131,7 +135,8 @@ class CheckoutClient:
             idempotency_key: Give one to be able to repeat the call after a restart: the same key
                 always gets the same outcome. 1 to 255 printable ASCII characters.
             expected_total: What the shopper was shown; any other total is refused.
-            deadline: When to stop waiting; the answer is then ``Pending``.
+            deadline: When to stop waiting; the answer is then ``Pending``. It is at once while a
+                payment is pending at the gateway.
 
         Raises:
             InvalidRequestError: An argument is malformed; nothing was sent.
@@ -189,13 +194,12 @@ class CheckoutClient:
         Raises:
             CheckoutUnavailableError: Temporal cannot be reached, or no worker answers in time.
         """
-        if not isinstance(cart_id, str) or not _CART_ID.fullmatch(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(cart_id, str) or not may_be_cart_id(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
             return None
-        handle = self._temporal.get_workflow_handle(workflow_id(cart_id))
         try:
-            known = await handle.query(
-                OUTCOME_QUERY, result_type=KnownOutcome, rpc_timeout=OUTCOME_TIMEOUT
-            )
+            known = await self._known(cart_id)
+        except WorkflowQueryFailedError:
+            return None  # what ran last was no checkout, but a late payment
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and not _is_hopeless(error):
                 return None
@@ -203,6 +207,28 @@ class CheckoutClient:
         if known.outcome is None or isinstance(known.outcome, OrderPlaced):
             return known.outcome
         return Refused.of(known.outcome, known.operation, cart_id)
+
+    async def payment_changed(self, cart_id: str, payment_id: str) -> None:
+        """Tell that a payment of this cart has changed at the gateway, or may have.
+
+        The checkout that waits for it asks the gateway at once. If none runs, a ``late_payment``
+        is started that makes money and orders agree.
+
+        Raises:
+            CheckoutUnavailableError: Temporal cannot be reached.
+        """
+        try:
+            await self._temporal.start_workflow(
+                LATE_PAYMENT_TYPE,
+                PaymentNotice(cart_id=cart_id, payment_id=payment_id),
+                id=workflow_id(cart_id),
+                task_queue=self._task_queue,
+                task_timeout=TASK_TIMEOUT,
+                start_signal=PAYMENT_CHANGED_SIGNAL,
+                static_summary="payment changed",
+            )
+        except RPCError as error:
+            raise CheckoutUnavailableError(error.message) from error
 
     async def _call(
         self,
@@ -218,7 +244,7 @@ class CheckoutClient:
         """Check what can be checked here, then ask."""
         if not isinstance(deadline, timedelta) or deadline <= timedelta():  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError("deadline: a datetime.timedelta above zero is wanted")
-        reason = _refused_here(cart_id, payment_id)
+        reason = refused_here(cart_id, payment_id)
         if reason:
             return Refused.of(refuse(reason), operation, cart_id or "")
         try:
@@ -236,18 +262,25 @@ class CheckoutClient:
             raise InvalidRequestError(first_problem(error)) from None
         return await self._ask(request, deadline)
 
-    async def _ask(self, request: CheckoutRequest, deadline: timedelta) -> Answered:
+    async def _ask(
+        self, request: CheckoutRequest, deadline: timedelta, patient: bool = False
+    ) -> Answered:
+        """Ask until the deadline; ``patient`` goes on when it hears that the payment is pending."""
+        waits_for: WaitsFor | None = None
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                answer = await self._until_answered(request)
+                answer = await self._until_answered(request, request.idempotency_key)
+                while isinstance(answer.outcome, PaymentPending):
+                    waits_for = await self._waits_for(request.cart_id)
+                    if waits_for is None:  # the server has kept what is the answer no more
+                        again = f"{request.idempotency_key}/{uuid.uuid4().hex}"
+                        answer = await self._until_answered(request, again)
+                    elif patient:
+                        await asyncio.sleep(PENDING_WAIT_S)
+                    else:
+                        return self._pending(request, waits_for)
         except TimeoutError:
-            return Pending(
-                operation=request.operation,
-                cart_id=request.cart_id,
-                idempotency_key=request.idempotency_key,
-                _request=request,
-                _ask=self._ask,
-            )
+            return self._pending(request, waits_for)
         outcome = answer.outcome
         if answer.fingerprint != request.fingerprint:
             outcome = refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
@@ -255,12 +288,37 @@ class CheckoutClient:
             return outcome
         return Refused.of(outcome, request.operation, request.cart_id)
 
-    async def _until_answered(self, request: CheckoutRequest) -> Answer:
-        """Repeat under the same key, whatever gets lost on the way."""
+    def _pending(self, request: CheckoutRequest, waits_for: WaitsFor | None) -> Pending:
+        return Pending(
+            operation=request.operation,
+            cart_id=request.cart_id,
+            idempotency_key=request.idempotency_key,
+            waits_for=waits_for,
+            _request=request,
+            _ask=partial(self._ask, patient=True),
+        )
+
+    async def _waits_for(self, cart_id: str) -> WaitsFor | None:
+        """What the cart's checkout waits for; None when that is not known, or nothing any more."""
+        try:
+            known = await self._known(cart_id)
+        except (RPCError, WorkflowQueryFailedError):
+            _raise_if_cancelled()
+            return None
+        return known.waits_for
+
+    async def _known(self, cart_id: str) -> KnownOutcome:
+        handle = self._temporal.get_workflow_handle(workflow_id(cart_id))
+        return await handle.query(
+            OUTCOME_QUERY, result_type=KnownOutcome, rpc_timeout=OUTCOME_TIMEOUT
+        )
+
+    async def _until_answered(self, request: CheckoutRequest, update_id: str) -> Answer:
+        """Repeat under the same id, whatever gets lost on the way."""
         attempt = 0
         while True:
             try:
-                return await self._update_with_start(request)
+                return await self._update_with_start(request, update_id)
             except WorkflowUpdateFailedError as error:
                 if not isinstance(error.cause, ApplicationError):
                     raise CheckoutUnavailableError(f"the checkout broke: {error}") from error
@@ -274,7 +332,7 @@ class CheckoutClient:
                 await asyncio.sleep(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)])
                 attempt += 1
 
-    async def _update_with_start(self, request: CheckoutRequest) -> Answer:
+    async def _update_with_start(self, request: CheckoutRequest, update_id: str) -> Answer:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             WORKFLOW_TYPE,
             request,
@@ -291,7 +349,7 @@ class CheckoutClient:
         answer: Answer = await temporal.execute_update_with_start_workflow(
             ANSWER_UPDATE,
             request,
-            id=request.idempotency_key,
+            id=update_id,
             result_type=Answer,
             start_workflow_operation=start,
         )
@@ -310,17 +368,6 @@ class CheckoutClient:
 def _look_at(done: "asyncio.Future[Any]") -> None:
     if not done.cancelled():
         done.exception()
-
-
-def _refused_here(cart_id: str, payment_id: str) -> RefusalReason | None:
-    """What needs no checkout to be refused: ids that cannot exist."""
-    if cart_id is None or cart_id == "":  # pyright: ignore[reportUnnecessaryComparison]
-        return RefusalReason.CART_ID_MISSING
-    if isinstance(cart_id, str) and not _CART_ID.fullmatch(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return RefusalReason.CART_NOT_FOUND
-    if isinstance(payment_id, str) and not _PAYMENT_ID.fullmatch(payment_id):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return RefusalReason.PAYMENT_ID_INVALID
-    return None
 
 
 def _is_hopeless(error: RPCError) -> bool:

@@ -9,15 +9,19 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from commerce.domain.cards import NoCardNumber
 from commerce.domain.carts import MAX_KEY_CHARS, CartId, Shopper
 from commerce.domain.errors import Operation, Refusal
 from commerce.domain.model import Message
 from commerce.domain.money import Money
+from commerce.domain.payments import MAX_PAYMENT_ID_CHARS, PaymentPending, WaitsFor
 
 WORKFLOW_TYPE = "checkout"
 ANSWER_UPDATE = "answer"
 ABORT_UPDATE = "abort"
 OUTCOME_QUERY = "outcome"
+PAYMENT_CHANGED_SIGNAL = "payment_changed"
+LATE_PAYMENT_TYPE = "late_payment"
 DEFAULT_TASK_QUEUE = "checkout"
 
 SEARCH_ATTRIBUTES = (
@@ -31,8 +35,12 @@ SEARCH_ATTRIBUTES = (
 ANOTHER_REQUEST = "AnotherRequestRuns"
 """Error type of an ``answer`` turned away: another request for the cart is under way."""
 
-IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[!-~]+$")]
-PaymentId = Annotated[str, Field(max_length=255, pattern=r"^[ -~]*$")]
+IdempotencyKey = Annotated[
+    str, Field(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[!-~]+$"), NoCardNumber
+]
+PaymentId = Annotated[
+    str, Field(max_length=MAX_PAYMENT_ID_CHARS, pattern=r"^[ -~]*$"), NoCardNumber
+]
 
 
 def workflow_id(cart_id: str) -> str:
@@ -73,22 +81,24 @@ class OrderPlaced(Message):
 
     Attributes:
         token: Opens the order to a guest: ``keyVersion:cipher:base64``.
+        paid_at_gateway: The money comes through the gateway.
     """
 
     kind: Literal["order"] = "order"
     order_number: str
     token: str = Field(repr=False)
     total: Money
+    paid_at_gateway: bool = False
 
 
 Outcome = Annotated[OrderPlaced | Refusal, Field(discriminator="kind")]
 
 
 class Answer(Message):
-    """An outcome, and the fingerprint of the request that it answers."""
+    """An outcome, or what is waited for, and the fingerprint of the request that it answers."""
 
     fingerprint: str
-    outcome: Outcome
+    outcome: Annotated[OrderPlaced | Refusal | PaymentPending, Field(discriminator="kind")]
 
 
 class KnownOutcome(Message):
@@ -96,6 +106,7 @@ class KnownOutcome(Message):
 
     operation: Operation
     outcome: Outcome | None
+    waits_for: WaitsFor | None = None
 
 
 class Checkout(Message):
@@ -117,6 +128,7 @@ class LockedCart(Message):
         items: Units in the cart.
         lines: Lines in the cart.
         total: Grand total.
+        paid_at_gateway: The method chosen on the cart is an online one.
     """
 
     kind: Literal["locked"] = "locked"
@@ -125,6 +137,15 @@ class LockedCart(Message):
     items: int
     lines: int
     total: Money
+    paid_at_gateway: bool = False
+
+
+class Extension(Message):
+    """For how long cart and stock are now set aside, in seconds; ``held`` unless stock is gone."""
+
+    kind: Literal["extension"] = "extension"
+    seconds: float
+    held: bool = True
 
 
 class SnapshotRef(Message):
@@ -163,6 +184,21 @@ class Passed(Message):
 
 LockResult = Annotated[LockedCart | OrderPlaced | Refusal, Field(discriminator="kind")]
 StepResult = Annotated[Passed | Refusal, Field(discriminator="kind")]
+PaymentResult = Annotated[Passed | PaymentPending | Refusal, Field(discriminator="kind")]
+ExtensionResult = Annotated[Extension | Refusal, Field(discriminator="kind")]
+
+
+class PaymentNotice(Message):
+    """A payment of a cart has changed at the gateway: what a ``late_payment`` run is about."""
+
+    cart_id: CartId = Field(repr=False)
+    payment_id: PaymentId
+
+
+class Settled(Message):
+    """What became of a payment that changed when no checkout was waiting for it."""
+
+    what: str
 
 
 class OrderEvent(Message):

@@ -11,6 +11,7 @@ from typing import Protocol
 from commerce.contract import (
     Checkout,
     CheckoutRequest,
+    Extension,
     LockedCart,
     OrderEvent,
     Outcome,
@@ -20,7 +21,14 @@ from commerce.domain.carts import Cart, CartSnapshot, CartView
 from commerce.domain.errors import Refusal
 from commerce.domain.money import Money
 from commerce.domain.orders import Order, OrderPage, OrderQuery
-from commerce.domain.payments import Payment
+from commerce.domain.payments import (
+    GatewayOutcome,
+    Payment,
+    PaymentClaim,
+    PaymentEvent,
+    PaymentInvalid,
+    PaymentUnknown,
+)
 from commerce.domain.stores import Store
 
 
@@ -40,6 +48,16 @@ class Carts(Protocol):
 
         Raises:
             CartNotHeldError: The lock is lost, or the snapshot is not the one meant.
+        """
+        ...
+
+    def extend(self, checkout: Checkout, digest: str) -> Extension:
+        """Keep cart and stock set aside for longer, for a payment that is waited for.
+
+        Stock that was set aside and has expired is taken again if there is some left.
+
+        Raises:
+            CartNotHeldError: The cart is no longer locked by this checkout, or it is being undone.
         """
         ...
 
@@ -79,16 +97,16 @@ class Orders(Protocol):
         """
         ...
 
-    def payment_used(self, payment_id: str) -> bool:
-        """Whether an order was already paid with this payment."""
-        ...
-
     def payment_to_capture(self, order_number: str) -> str | None:
         """The payment that the order was created with, while it has not been captured."""
         ...
 
     def mark_captured(self, order_number: str) -> None:
         """Note that the money has been taken."""
+        ...
+
+    def mark_for_review(self, order_number: str) -> None:
+        """Note that the money could not be taken: a person has to look."""
         ...
 
     def pending_event(self, order_number: str) -> OrderEvent | None:
@@ -203,15 +221,104 @@ class AddressRules(Protocol):
         ...
 
 
-class PaymentGateway(Protocol):
-    """A payment provider."""
+class PaymentClaims(Protocol):
+    """Which payment which checkout uses: a payment serves one order, ever."""
 
-    def look_up(self, payment_id: str) -> Payment | None:
-        """The payment, None when the gateway does not know it."""
+    def claim(self, checkout: Checkout, digest: str, payment_id: str) -> bool:
+        """Keep the payment for this checkout; False when another order has it, or had it.
+
+        Raises:
+            CartNotHeldError: The cart is no longer locked by this checkout, or it is being undone.
+        """
         ...
 
-    def capture(self, payment: Payment, idempotency_key: str) -> None:
-        """Take the money, once per key, however often it is called."""
+    def has_claimed(self, checkout: Checkout, payment_id: str) -> bool:
+        """Whether this checkout has the payment already."""
+        ...
+
+    def let_go(self, checkout: Checkout) -> None:
+        """The payment came to nothing: the shopper may try with it again."""
+        ...
+
+    def give_up(self, checkout: Checkout) -> str | None:
+        """The payment that this checkout has claimed and that no order has: it is to be undone.
+
+        A late ``claim`` of this checkout is then refused, and no other may use the payment.
+        """
+        ...
+
+    def find(self, payment_id: str) -> PaymentClaim | None:
+        """Who has the payment now; None when no checkout has ever claimed it."""
+        ...
+
+
+class PaymentGateway(Protocol):
+    """A payment provider.
+
+    Nothing raises because of the provider: an answer that does not come, or says nothing, is
+    ``PaymentUnknown``. A call that is repeated under its key takes effect once.
+    """
+
+    async def look_up(self, payment_id: str) -> Payment | PaymentInvalid | PaymentUnknown:
+        """The payment as it stands; invalid when the gateway does not know it."""
+        ...
+
+    async def authorize(self, payment: Payment, idempotency_key: str) -> GatewayOutcome:
+        """Set the money aside, for a payment that the shopper has approved."""
+        ...
+
+    async def capture(self, payment: Payment, idempotency_key: str) -> GatewayOutcome:
+        """Take all of the money that is set aside."""
+        ...
+
+    async def void(self, payment: Payment, idempotency_key: str) -> GatewayOutcome:
+        """End a payment that was not captured: nothing can be authorized or captured after it."""
+        ...
+
+    async def refund(self, payment: Payment, idempotency_key: str) -> GatewayOutcome:
+        """Give back all of the money of a captured payment."""
+        ...
+
+
+class PaymentOrders(Protocol):
+    """A provider at which payments can be made for a shopper to approve."""
+
+    async def create(
+        self, cart_id: str, amount: Money, source: str, idempotency_key: str
+    ) -> Payment | PaymentInvalid | PaymentUnknown:
+        """Make a payment for a cart, once per key; the shopper approves it at the provider."""
+        ...
+
+
+class SeenEvents(Protocol):
+    """Which events of a provider have been dealt with."""
+
+    def is_new(self, gateway: str, event_id: str) -> bool:
+        """Whether the event has not been dealt with."""
+        ...
+
+    def note(self, gateway: str, event_id: str) -> None:
+        """It has been dealt with; may be noted again."""
+        ...
+
+
+class WebhookError(Exception):
+    """A webhook that is not the provider's, or not of now."""
+
+
+class Webhooks(Protocol):
+    """How a provider tells that a payment has changed."""
+
+    def read(self, body: bytes, headers: Mapping[str, str]) -> PaymentEvent:
+        """The event, once its signature and its time are checked.
+
+        Args:
+            body: As it was received.
+            headers: By lower-case name.
+
+        Raises:
+            WebhookError: It is forged, too old or from the future, or no event.
+        """
         ...
 
 

@@ -12,10 +12,11 @@ from commerce.contract import DEFAULT_TASK_QUEUE
 
 
 class GatewayKind(StrEnum):
-    """Which gateway ``complete_order`` asks. The sandbox is for development: no money moves."""
+    """Which gateway takes the money. The sandbox is for development: no money moves."""
 
     NONE = "none"
     SANDBOX = "sandbox"
+    STRIPE = "stripe"
 
 
 class Settings(BaseSettings):
@@ -25,6 +26,11 @@ class Settings(BaseSettings):
         data_dir: Where ``checkout dev`` keeps its databases and what other commands find it by.
         database_url: An SQLAlchemy URL; empty means SQLite in ``data_dir``.
         order_token_keys: ``version:base64 of 32 bytes``, comma separated, newest first.
+        gateway_url: Where the gateway is; empty is the provider's own address.
+        gateway_key: The secret that the gateway knows us by.
+        gateway_webhook_secret: What the gateway's webhooks are signed with.
+        gateway_timeout_s: Seconds after which a call to the gateway is taken for unanswered, and
+            how the payment stands is asked; two calls fit an attempt of a step.
         hold_ttl_s: Seconds for which stock and cart are set aside for one checkout.
         concurrent_checkouts: Checkouts that one worker works on at a time; the rest queue at the
             server, where another worker can take them and no task times out.
@@ -45,6 +51,10 @@ class Settings(BaseSettings):
     task_queue: Annotated[str, Field(min_length=1)] = DEFAULT_TASK_QUEUE
     order_token_keys: SecretStr = SecretStr("")
     gateway: GatewayKind = GatewayKind.NONE
+    gateway_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
+    gateway_key: SecretStr = SecretStr("")
+    gateway_webhook_secret: SecretStr = SecretStr("")
+    gateway_timeout_s: Annotated[float, Field(gt=0, le=4)] = 4
     hold_ttl_s: Annotated[int, Field(ge=60, le=7 * 86_400)] = 15 * 60
     worker_threads: Annotated[int, Field(ge=1, le=256)] = 16
     concurrent_checkouts: Annotated[int, Field(ge=2, le=1000)] = 24

@@ -12,6 +12,7 @@ import psutil
 
 from cli.data_dir import find_running, load_settings
 from client import CheckoutClient
+from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from tests.programs import free_port
 from tests.server import connected
@@ -34,9 +35,20 @@ class Dev:
 
     def pid(self, child: str) -> int:
         """The process id of the worker, the Temporal server or the GraphQL server."""
-        named = {"worker": "worker", "server": "start-dev", "api": "api"}[child]
+        names = {
+            "worker": "worker",
+            "server": "start-dev",
+            "api": "api",
+            "gateway": "sandbox_gateway",
+        }
+        named = names[child]
         children = psutil.Process(self.process.pid).children()
         return next(each.pid for each in children if named in each.cmdline())
+
+    def gateway(self) -> SandboxGateway:
+        """Its sandbox gateway, as the merchant that it knows."""
+        key = load_settings(self.data_dir).gateway_key.get_secret_value()
+        return SandboxGateway(self.running.gateway_url, key)
 
     async def client(self) -> CheckoutClient:
         return CheckoutClient(await connected(self.running.temporal_address))
@@ -55,7 +67,7 @@ async def checkout(*arguments: str) -> tuple[int | None, str]:
 @asynccontextmanager
 async def a_dev(data_dir: Path) -> AsyncGenerator[Dev]:
     """``checkout dev`` on free ports, ready; killed at the end if it still runs."""
-    ports = [f"--{name}-port={free_port()}" for name in ("temporal", "ui", "api")]
+    ports = [f"--{name}-port={free_port()}" for name in ("temporal", "ui", "api", "gateway")]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, "dev", "--data-dir", str(data_dir), *ports,
         stdout=asyncio.subprocess.PIPE,

@@ -26,33 +26,38 @@ class Faults(Interceptor):
     """Plans faults per step, and counts how often each step was tried and failed."""
 
     def __init__(self) -> None:
-        self._plans: dict[str, list[tuple[Mode, bool]]] = {}
-        self._hooks: dict[str, Callable[[], Any]] = {}
+        self._plans: dict[tuple[str, str], list[tuple[Mode, bool]]] = {}
+        self._hooks: dict[tuple[str, str], Callable[[], Any]] = {}
         self.tried: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.has_failed = asyncio.Event()
 
-    def fail(self, step: str, mode: Mode, times: int = 1, for_good: bool = False) -> None:
-        """Make the step's next attempts fail; for good means that it is not tried again."""
-        self._plans.setdefault(step, []).extend([(mode, for_good)] * times)
+    def fail(
+        self, step: str, mode: Mode, times: int = 1, for_good: bool = False, run: str = ""
+    ) -> None:
+        """Make the step's next attempts fail; for good means that it is not tried again.
+
+        Those of every run, or of one workflow id.
+        """
+        self._plans.setdefault((run, step), []).extend([(mode, for_good)] * times)
 
     def heal(self) -> None:
         """No more faults."""
         self._plans.clear()
 
-    def on(self, step: str, hook: Callable[[], Any]) -> None:
-        """Do something right before the step's next attempt."""
-        self._hooks[step] = hook
+    def on(self, step: str, hook: Callable[[], Any], run: str = "") -> None:
+        """Do something right before the step's next attempt, of any run or of one workflow id."""
+        self._hooks[run, step] = hook
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Faulty(next, self)
 
-    def take(self, step: str) -> tuple[Mode, bool] | None:
-        plan = self._plans.get(step)
+    def take(self, step: str, run: str) -> tuple[Mode, bool] | None:
+        plan = self._plans.get((run, step)) or self._plans.get(("", step))
         return plan.pop(0) if plan else None
 
-    def hook(self, step: str) -> Callable[[], Any] | None:
-        return self._hooks.pop(step, None)
+    def hook(self, step: str, run: str) -> Callable[[], Any] | None:
+        return self._hooks.pop((run, step), None) or self._hooks.pop(("", step), None)
 
 
 class _Faulty(ActivityInboundInterceptor):
@@ -63,12 +68,13 @@ class _Faulty(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         step = activity.info().activity_type
         self._faults.tried[step] += 1
-        hook = self._faults.hook(step)
+        run = activity.info().workflow_id or ""
+        hook = self._faults.hook(step, run)
         if hook:
             outcome = hook()
             if outcome is not None:
                 await outcome
-        fault = self._faults.take(step)
+        fault = self._faults.take(step, run)
         if fault and fault[0] is Mode.BEFORE:
             self._raise(step, fault[1])
         result = await super().execute_activity(input)

@@ -1,5 +1,6 @@
 """A whole checkout for a test: a store, a worker with faults, and the thin client."""
 
+import secrets
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,15 +13,17 @@ from pydantic import SecretStr
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from client import CheckoutClient
+from commerce.adapters.payments.opened import open_gateway
+from commerce.adapters.payments.sandbox import LedgerPayment
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.adapters.tokens import SealedTokens
 from commerce.contract import ABORT_UPDATE, workflow_id
-from commerce.domain.payments import Payment, PaymentStatus
 from commerce.settings import GatewayKind, Settings
 from tests.builders import build, product, usd
 from tests.faults import Faults
+from tests.payments import HANG_S, Gateway
 from worker import build_worker
 
 DEADLINE = timedelta(seconds=20)
@@ -50,6 +53,7 @@ class World:
     faults: Faults
     client: CheckoutClient
     settings: Settings
+    gateway: Gateway
     suffix: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def id(self, name: str) -> str:
@@ -72,12 +76,14 @@ class World:
         handle: Any = self.handle(cart_id)
         await handle.execute_update(ABORT_UPDATE, reason)
 
-    def pay(self, for_cart: str, total: str, **changes: Any) -> None:
-        """A payment that the shopper approved at the sandbox gateway."""
-        approved = Payment(
-            id="PAY1", cart_id=for_cart, amount=usd(total), status=PaymentStatus.APPROVED
-        )
-        self.store.sandbox_payments.put(approved.model_copy(update=changes))
+    def pay(self, for_cart: str, total: str, **changes: Any) -> str:
+        """A payment that the shopper approved at the sandbox gateway; its id."""
+        paid: dict[str, Any] = {"cart_id": for_cart, "amount": usd(total), "id": "PAY1", **changes}
+        return self.gateway.pay(**paid)
+
+    def payment(self, payment_id: str = "PAY1") -> LedgerPayment:
+        """What the gateway's own ledger says of a payment."""
+        return self.gateway.payment(payment_id)
 
     def assert_clean(self, orders: int) -> None:
         """The audit is clean, nothing is left locked or held, and there are so many orders."""
@@ -90,7 +96,12 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    temporal: Client, directory: Path, url: str = "", **worker_options: Any
+    temporal: Client,
+    directory: Path,
+    url: str = "",
+    gateway_timeout_s: float = 4,
+    gateway_hang_s: float = HANG_S,
+    **worker_options: Any,
 ) -> AsyncGenerator[World]:
     """A store with apples (100) and pears (100), and a worker of its own."""
     clock = ShiftedClock()
@@ -98,15 +109,24 @@ async def a_world(
     upgrade(database)
     store = build(database)
     store.catalog.put([product("apple"), product("pear")])
+    gateway = Gateway(gateway_hang_s)
     settings = Settings(
         data_dir=directory,
         order_token_keys=SecretStr(SealedTokens.new_key()),
         gateway=GatewayKind.SANDBOX,
+        gateway_url=gateway.url,
+        gateway_key=SecretStr(gateway.key),
+        gateway_webhook_secret=SecretStr(secrets.token_hex(32)),
+        gateway_timeout_s=gateway_timeout_s,
         task_queue=f"test-{uuid.uuid4().hex}",
         shutdown_grace_s=2,
     )
     faults = Faults()
     client = CheckoutClient(temporal, settings.task_queue)
-    async with build_worker(temporal, settings, store, interceptors=[faults], **worker_options):
-        yield World(temporal, settings.task_queue, store, clock, faults, client, settings)
+    opened = open_gateway(settings)
+    options: Any = {"interceptors": [faults], **worker_options}
+    async with build_worker(temporal, settings, store, opened.gateway, **options):
+        yield World(temporal, settings.task_queue, store, clock, faults, client, settings, gateway)
+    await opened.aclose()
+    gateway.close()
     database.close()

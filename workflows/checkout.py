@@ -12,40 +12,53 @@ with workflow.unsafe.imports_passed_through():
         ANOTHER_REQUEST,
         ANSWER_UPDATE,
         OUTCOME_QUERY,
+        PAYMENT_CHANGED_SIGNAL,
         SEARCH_ATTRIBUTES,
         WORKFLOW_TYPE,
         Answer,
         Checkout,
         CheckoutRequest,
+        Extension,
         KnownOutcome,
         LockedCart,
         OrderPlaced,
         OtherRequest,
         Outcome,
+        PaymentResult,
         PlacedOrder,
         SnapshotRef,
         StepResult,
         Undo,
     )
     from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
+    from commerce.domain.payments import PaymentPending, WaitsFor
     from workflows.compensation import Compensations
+    from workflows.payment_wait import PaymentWait
     from workflows.policies import (
         ANNOUNCE_ORDER,
+        ASK_FOR_PAYMENT,
         CAPTURE_PAYMENT,
         CREATE_ORDER,
+        EXTEND_HOLD,
         HOLD_STOCK,
         LOCK_CART,
         RELEASE_STOCK,
+        REVIEW_PAYMENT,
         STORE_ANSWER,
+        UNKNOWN_HOLD_S,
         UNLOCK_CART,
         VALIDATE_ADDRESSES,
         VERIFY_PAYMENT,
         VERIFY_PAYMENT_METHOD,
+        VOID_PAYMENT,
         Step,
         StepError,
     )
 
 _STATUS, _REASON, _OPERATION, _ORDER_NUMBER = map(SearchAttributeKey.for_keyword, SEARCH_ATTRIBUTES)
+
+_PAYMENT_IS_NOT_OURS = {RefusalReason.PAYMENT_ID_INVALID, RefusalReason.PAYMENT_DECLINED}
+"""The step that says so holds nothing of the payment any more."""
 
 
 @workflow.defn(name=WORKFLOW_TYPE)
@@ -62,6 +75,8 @@ class CheckoutWorkflow:
         self._outcome: Outcome | None = None
         self._stopped_by: str | None = None
         self._failed_step: str | None = None
+        self._waits_for: WaitsFor | None = None
+        self._payment_changed = False
         self._undo = Compensations(self._tell)
         self._story: list[str] = []
 
@@ -127,10 +142,70 @@ class CheckoutWorkflow:
         return await self._pass(VALIDATE_ADDRESSES, cart, summary, "addresses valid")
 
     async def _verify_payment(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
-        at_gateway = self._request.operation is Operation.COMPLETE_ORDER
-        step = VERIFY_PAYMENT if at_gateway else VERIFY_PAYMENT_METHOD
         summary = f"Check that {locked.total} will be paid"
-        return await self._pass(step, cart, summary, "payment verified")
+        self._check_not_stopped()
+        online = self._request.operation is Operation.COMPLETE_ORDER or locked.paid_at_gateway
+        if not online:
+            return self._passed(await VERIFY_PAYMENT_METHOD.run(cart, summary), "payment verified")
+        self._undo.register(VOID_PAYMENT, f"Void the payment of {locked.total}")
+        result = await VERIFY_PAYMENT.run(cart, summary)
+        if isinstance(result, PaymentPending):
+            result = await self._until_decided(cart, result)
+        if isinstance(result, Refusal) and result.reason in _PAYMENT_IS_NOT_OURS:
+            self._undo.drop_last()
+        return self._passed(result, "payment authorized")
+
+    async def _until_decided(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
+        """Keep cart and stock for a payment until the gateway has decided, or it takes too long."""
+        wait = PaymentWait(workflow.now())
+        result: PaymentResult = pending
+        try:
+            while isinstance(result, PaymentPending):
+                self._wait_for(result.waits_for)
+                if wait.is_over(result.waits_for, workflow.now()):
+                    return refuse(RefusalReason.PAYMENT_EXPIRED)
+                if wait.wants_hold(workflow.now()):
+                    wait.extended(workflow.now(), await self._keep_hold(cart))
+                if await self._payment_may_have_changed(wait, result.waits_for):
+                    result = await self._ask_for_payment(cart, result)
+        finally:
+            self._waits_for = None
+        return result
+
+    async def _keep_hold(self, cart: SnapshotRef) -> float:
+        """Keep cart and stock for longer; for how many seconds, also when that did not work."""
+        try:
+            extension = await EXTEND_HOLD.run(cart, "Keep cart and stock set aside")
+        except StepError:
+            return UNKNOWN_HOLD_S
+        return extension.seconds if isinstance(extension, Extension) else UNKNOWN_HOLD_S
+
+    async def _payment_may_have_changed(self, wait: PaymentWait, waits_for: WaitsFor) -> bool:
+        """Sleep until a webhook comes, it is time to ask, or something else is due."""
+        try:
+            await workflow.wait_condition(
+                lambda: self._payment_changed,
+                timeout=wait.pause(waits_for, workflow.now()),
+                timeout_summary=f"The payment waits for the {waits_for}",
+            )
+        except TimeoutError:
+            return wait.is_time_to_ask(waits_for, workflow.now())
+        return True
+
+    async def _ask_for_payment(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
+        self._payment_changed = False
+        try:
+            return await ASK_FOR_PAYMENT.run(cart, "Ask the gateway for the pending payment")
+        except StepError:
+            self._tell("the gateway does not answer; the payment is waited for")
+            return pending
+
+    def _wait_for(self, waits_for: WaitsFor) -> None:
+        """Callers are told that the payment is pending."""
+        if waits_for is not self._waits_for:
+            self._waits_for = waits_for
+            self._tell(f"payment pending: it waits for the {waits_for}")
+            self._mark(_STATUS.value_set("payment_pending"))
 
     async def _create_order(self, cart: SnapshotRef, locked: LockedCart) -> Outcome:
         self._check_not_stopped()
@@ -142,11 +217,31 @@ class CheckoutWorkflow:
         announced = asyncio.create_task(
             ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
         )
-        if self._request.operation is Operation.COMPLETE_ORDER:
-            await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
-            self._tell("payment captured")
+        if self._request.operation is Operation.COMPLETE_ORDER or placed.paid_at_gateway:
+            await self._capture(order, placed)
         await announced
         self._tell("order announced")
+
+    async def _capture(self, order: PlacedOrder, placed: OrderPlaced) -> None:
+        """Take the money; if the gateway will not give it, an operator has to see to it.
+
+        Whatever they do at the gateway comes back as a webhook, or they send the signal.
+        """
+        while not await self._is_captured(order, placed):
+            self._mark(_STATUS.value_set("payment_review"))
+            self._tell(f"**payment review**: {placed.total} could not be captured")
+            await REVIEW_PAYMENT.run(order, "Mark the order for payment review")
+            await workflow.wait_condition(lambda: self._payment_changed)
+            self._mark(_STATUS.value_set("ordered"))
+        self._tell("payment captured")
+
+    async def _is_captured(self, order: PlacedOrder, placed: OrderPlaced) -> bool:
+        self._payment_changed = False
+        try:
+            await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
+        except StepError:
+            return False
+        return True
 
     # -- stopping, answering, telling ---------------------------------------------------------
 
@@ -171,7 +266,9 @@ class CheckoutWorkflow:
     ) -> Refusal | None:
         """Run a step that either has nothing to object to, or refuses."""
         self._check_not_stopped()
-        result = await step.run(cart, summary)
+        return self._passed(await step.run(cart, summary), told)
+
+    def _passed(self, result: PaymentResult, told: str) -> Refusal | None:
         if isinstance(result, Refusal):
             return result
         self._tell(told)
@@ -193,6 +290,9 @@ class CheckoutWorkflow:
             status = "failed" if self._failed_step else "refused"
             self._mark(_STATUS.value_set(status), _REASON.value_set(outcome.reason))
 
+    def _can_be_answered(self) -> bool:
+        return self._outcome is not None or self._waits_for is not None
+
     def _mark(self, *attributes: SearchAttributeUpdate[str]) -> None:
         workflow.upsert_search_attributes(attributes)  # pyright: ignore[reportUnknownMemberType]
 
@@ -203,11 +303,17 @@ class CheckoutWorkflow:
 
     @workflow.update(name=ANSWER_UPDATE, description="Wait for the outcome of a request.")
     async def answer(self, request: CheckoutRequest) -> Answer:
-        """The outcome, for the request that started this run and for those that join it."""
+        """The outcome, for the request that started this run and for those that join it.
+
+        While a payment is pending, that: who asks again gets the outcome once there is one.
+        """
         late = self._outcome is not None
-        await workflow.wait_condition(lambda: self._outcome is not None)
-        assert self._outcome is not None
+        await workflow.wait_condition(self._can_be_answered)
         outcome = self._outcome
+        if outcome is None:
+            assert self._waits_for is not None
+            pending = PaymentPending(waits_for=self._waits_for)
+            return Answer(fingerprint=request.fingerprint, outcome=pending)
         if request.idempotency_key != self._request.idempotency_key:
             if late and isinstance(outcome, OrderPlaced):
                 outcome = refuse(RefusalReason.CART_NOT_ACTIVE)
@@ -243,7 +349,15 @@ class CheckoutWorkflow:
         if self._outcome is not None:
             raise ApplicationError("the checkout has its outcome already")
 
+    @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")
+    def payment_changed(self) -> None:
+        """The payment has changed at the gateway, or may have."""
+        self._payment_changed = True
+
     @workflow.query(name=OUTCOME_QUERY, description="The outcome, null while there is none.")
     def outcome(self) -> KnownOutcome:
         """The outcome as it stands."""
-        return KnownOutcome(operation=self._request.operation, outcome=self._outcome)
+        waits_for = None if self._outcome else self._waits_for
+        return KnownOutcome(
+            operation=self._request.operation, outcome=self._outcome, waits_for=waits_for
+        )

@@ -5,7 +5,7 @@ from pathlib import Path
 from ariadne import make_executable_schema
 from graphql import GraphQLSchema
 
-from api.resolvers import absent, carts, checkout, customers, delivery, orders, stores
+from api.resolvers import absent, carts, checkout, customers, delivery, orders, payments, stores
 
 SCHEMA = Path(__file__).parents[1] / "schema.graphql"
 
@@ -23,6 +23,7 @@ def build_schema() -> GraphQLSchema:
         customers.query,
         customers.mutation,
         stores.query,
-        absent.query,
+        payments.query,
+        payments.mutation,
         absent.mutation,
     )

@@ -5,7 +5,7 @@ A document that names a field we lack is refused as a whole, so the fields are t
 
 from typing import Any
 
-from ariadne import MutationType, QueryType
+from ariadne import MutationType
 
 from api.errors import ApiError
 from api.present.values import Object
@@ -13,7 +13,7 @@ from api.resolvers.carts import shown
 from api.services import Info, cart_error, look_at
 from commerce.domain.cart_errors import CartProblem
 
-query, mutation = QueryType(), MutationType()
+mutation = MutationType()
 
 _REFUSED = {
     "addBundleProductsToCart": "Products with options are not sold here.",
@@ -24,8 +24,6 @@ _REFUSED = {
     "requestReturn": "Orders are not returned here.",
     "requestGuestReturn": "Orders are not returned here.",
     "confirmReturn": "Orders are not returned here.",
-    "createPaymentOrder": "Payments are not made here.",
-    "syncPaymentOrder": "Payments are not made here.",
 }
 
 
@@ -35,17 +33,6 @@ def _refuse(_: Any, info: Info, **_arguments: Any) -> Object:
 
 for _name in _REFUSED:
     mutation.field(_name)(_refuse)
-
-
-@query.field("getPaymentConfig")
-def payment_config(_: Any, info: Info, **_arguments: Any) -> None:
-    """None: no page shows an online payment method of ours."""
-
-
-@query.field("getPaymentOrder")
-def payment_order(_: Any, info: Info, **_arguments: Any) -> Object:
-    """Payments are made at the gateway; ``completeOrder`` takes their ids."""
-    raise ApiError("Payments are not made here.")
 
 
 @mutation.field("cancelOrder")

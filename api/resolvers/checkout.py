@@ -21,6 +21,9 @@ mutation = MutationType()
 PENDING_MESSAGE = (
     "The order is still being processed. Ask again with the same Idempotency-Key to get it."
 )
+PAYMENT_PENDING_MESSAGE = (
+    "The payment is still pending. Ask again with the same Idempotency-Key to get the order."
+)
 _LEFT_TO_THE_CHECKOUT = {CartProblem.CART_NOT_ACTIVE, CartProblem.CART_LOCKED}
 
 
@@ -123,7 +126,8 @@ def _placed(context: Context, answered: OrderPlaced) -> Object:
 def _code_and_message(answered: Answered, pending: RefusalCode) -> tuple[RefusalCode | None, str]:
     if isinstance(answered, Refused):
         return answered.code, answered.message
-    return pending, PENDING_MESSAGE
+    assert isinstance(answered, Pending)
+    return pending, PAYMENT_PENDING_MESSAGE if answered.waits_for else PENDING_MESSAGE
 
 
 async def _as_error(
@@ -132,12 +136,14 @@ async def _as_error(
     """The error with all that a client can use: why, what is short, what to ask again with."""
     extensions: Object = {"error_code": str(code)} if code else {}
     if isinstance(answered, Pending):
-        key = answered.idempotency_key
-        return ApiError(
-            message, extensions={**extensions, "reason": "PENDING", "idempotency_key": key}
-        )
+        extensions |= {"reason": "PENDING", "idempotency_key": answered.idempotency_key}
+        if answered.waits_for:
+            extensions |= {"reason": "PAYMENT_PENDING", "waits_for": str(answered.waits_for)}
+        return ApiError(message, extensions=extensions)
     assert isinstance(answered, Refused)
     extensions |= {"reason": str(answered.reason), "retryable": answered.retryable}
+    if answered.decline:
+        extensions["decline"] = str(answered.decline)
     if answered.order_number:
         extensions["order_number"] = answered.order_number
     if answered.shortage:

@@ -11,6 +11,7 @@ from api.services import Info, cart_error, checked_cart_id, edit, look_at, requi
 from commerce.domain.address_forms import AddressForm, ensure_complete, to_address
 from commerce.domain.addresses import Address
 from commerce.domain.cart_edits import (
+    PAYMENT_ID_FIELD,
     ensure_guests_check_out,
     offered_method,
     with_billing_address,
@@ -20,6 +21,7 @@ from commerce.domain.cart_edits import (
 )
 from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.carts import Cart, CartView
+from commerce.domain.payments import ONLINE_METHODS
 
 mutation = MutationType()
 _P = CartProblem
@@ -128,10 +130,12 @@ async def choose_payment(info: Info, cart_id: str, method: Object) -> CartView:
     if not code:
         raise cart_error(_P.PAYMENT_CODE_MISSING)
     number = method.get("purchase_order_number") or ""
+    online = part(method, code) if code in ONLINE_METHODS else {}
+    payment_id = online.get(PAYMENT_ID_FIELD) or online.get("payments_order_id") or ""
 
     def change(view: CartView) -> Cart:
         ensure_guests_check_out(view)
-        return with_payment_method(view, code, number)
+        return with_payment_method(view, code, number, payment_id)
 
     return await edit(info, cart_id, change)
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from commerce.domain.cards import NoCardNumber
 from commerce.domain.model import Message, Model
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), NoCardNumber]
 
 MAX_STREET_LINES = 4
 
@@ -37,12 +38,16 @@ class Address(Model):
     street: Annotated[tuple[Line, ...], Field(max_length=MAX_STREET_LINES)] = ()
     city: Line = ""
     region: Line = ""
-    postcode: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
+    postcode: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=32), NoCardNumber
+    ] = ""
     country_code: Annotated[
         str,
         StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{0,2}$"),
     ] = ""
-    telephone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)] = ""
+    telephone: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=64), NoCardNumber
+    ] = ""
     region_id: int | None = None
     prefix: Line = ""
     middlename: Line = ""

@@ -20,9 +20,13 @@ from commerce.domain.carts import (
     CartView,
     Shopper,
 )
-from commerce.domain.payments import PaymentChoice, PaymentMethod
+from commerce.domain.money import Money
+from commerce.domain.payments import ONLINE_METHODS, PaymentChoice, PaymentMethod
 from commerce.domain.shipping import ShippingMethod
 from commerce.domain.stores import Store
+
+PAYMENT_ID_FIELD = "paypal_order_id"
+"""What storefronts call the id of a payment at the gateway."""
 
 _P = CartProblem
 
@@ -282,8 +286,16 @@ def offered_method(store: Store, carrier_code: str, method_code: str) -> Shippin
     return method
 
 
-def with_payment_method(view: CartView, code: str, purchase_order_number: str) -> Cart:
+def with_payment_method(
+    view: CartView, code: str, purchase_order_number: str, payment_id: str = ""
+) -> Cart:
     """The cart with how it is paid.
+
+    Args:
+        view: The cart.
+        code: Of the method.
+        purchase_order_number: For the method that needs one.
+        payment_id: The payment at the gateway, for the online methods; others have none.
 
     Raises:
         CartEditError: It has no shipping address though it needs one, or the method cannot be used.
@@ -294,11 +306,34 @@ def with_payment_method(view: CartView, code: str, purchase_order_number: str) -
         raise CartEditError(_P.PAYMENT_METHOD_UNAVAILABLE)
     if code == PaymentMethod.PURCHASEORDER and not purchase_order_number.strip():
         raise CartEditError(_P.PURCHASE_ORDER_NUMBER_MISSING)
+    is_online = code in ONLINE_METHODS
+    if is_online and not payment_id:
+        raise CartEditError(_P.PAYMENT_PARAMETER_MISSING, PAYMENT_ID_FIELD)
     try:
-        choice = PaymentChoice(method=code, purchase_order_number=purchase_order_number)
-    except ValidationError:
-        raise CartEditError(_P.FIELD_INVALID, "purchase_order_number") from None
+        choice = PaymentChoice(
+            method=code,
+            purchase_order_number=purchase_order_number,
+            payment_id=payment_id if is_online else "",
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]["loc"][0]
+        named = PAYMENT_ID_FIELD if wrong == "payment_id" else "purchase_order_number"
+        raise CartEditError(_P.FIELD_INVALID, named) from None
     return view.cart.model_copy(update={"payment": choice})
+
+
+def amount_to_pay(view: CartView, code: str) -> Money:
+    """What a payment by an online method would be over: the total that the cart shows.
+
+    Raises:
+        CartEditError: The method cannot be used for this cart, or there is nothing to pay.
+    """
+    if code not in ONLINE_METHODS or code not in payment_methods(view):
+        raise CartEditError(_P.PAYMENT_METHOD_UNAVAILABLE)
+    total = view.total()
+    if not view.cart.lines or total is None or total.amount_minor == 0:
+        raise CartEditError(_P.NOTHING_TO_PAY)
+    return total
 
 
 def payment_methods(view: CartView) -> Sequence[PaymentMethod]:

@@ -101,6 +101,11 @@ class CartProblem(StrEnum):
     PAYMENT_CODE_MISSING = "PAYMENT_CODE_MISSING"
     PAYMENT_METHOD_UNAVAILABLE = "PAYMENT_METHOD_UNAVAILABLE"
     PURCHASE_ORDER_NUMBER_MISSING = "PURCHASE_ORDER_NUMBER_MISSING"
+    PAYMENT_PARAMETER_MISSING = "PAYMENT_PARAMETER_MISSING"
+    NOTHING_TO_PAY = "NOTHING_TO_PAY"
+    PAYMENT_REFUSED = "PAYMENT_REFUSED"
+    PAYMENT_PROVIDER_UNAVAILABLE = "PAYMENT_PROVIDER_UNAVAILABLE"
+    PAYMENT_ORDER_NOT_FOUND = "PAYMENT_ORDER_NOT_FOUND"
     CARTS_ARE_THE_SAME = "CARTS_ARE_THE_SAME"
     COUPON_INVALID = "COUPON_INVALID"
 
@@ -212,6 +217,17 @@ CART_RULES: dict[CartProblem, CartRule] = {
     _P.PAYMENT_CODE_MISSING: CartRule('Required parameter "code" for "payment_method" is missing.'),
     _P.PAYMENT_METHOD_UNAVAILABLE: _of(_REFUSALS.PAYMENT_METHOD_UNAVAILABLE),
     _P.PURCHASE_ORDER_NUMBER_MISSING: CartRule("Purchase order number is a required field."),
+    _P.PAYMENT_PARAMETER_MISSING: CartRule(
+        'Required parameter "{}" for "payment_method" is missing.', ours=True
+    ),
+    _P.NOTHING_TO_PAY: CartRule("The cart has no total that could be paid.", ours=True),
+    _P.PAYMENT_REFUSED: CartRule("The payment provider does not take this payment.", ours=True),
+    _P.PAYMENT_PROVIDER_UNAVAILABLE: CartRule(
+        "The payment provider does not answer. Please try again later.", ours=True
+    ),
+    _P.PAYMENT_ORDER_NOT_FOUND: CartRule(
+        'Could not find a payment order with ID "{}"', _NO_SUCH, ours=True
+    ),
     _P.CARTS_ARE_THE_SAME: CartRule("A cart cannot be merged into itself.", ours=True),
     _P.COUPON_INVALID: CartRule(
         "The coupon code isn't valid. Verify the code and try again.", _NO_SUCH

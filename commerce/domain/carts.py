@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from commerce.domain.addresses import Address
+from commerce.domain.cards import NoCardNumber
 from commerce.domain.model import PRINTABLE, Model
 from commerce.domain.money import Money, MoneyError
 from commerce.domain.payments import PaymentChoice
@@ -35,6 +36,11 @@ def _email(address: str) -> str:
     if not (plain and local and "@" not in local and len(labels) > 1 and all(labels)):
         raise ValueError("Invalid email format")
     return address
+
+
+Email = Annotated[
+    str, StringConstraints(max_length=MAX_EMAIL_CHARS), AfterValidator(_email), NoCardNumber
+]
 
 
 class CartStatus(StrEnum):
@@ -102,9 +108,7 @@ class Cart(Model):
     id: CartId
     store_code: Annotated[str, Field(max_length=32)]
     customer_id: CustomerId | None = None
-    email: (
-        Annotated[str, StringConstraints(max_length=MAX_EMAIL_CHARS), AfterValidator(_email)] | None
-    ) = None
+    email: Email | None = None
     lines: Annotated[tuple[CartLine, ...], Field(max_length=MAX_LINES)] = ()
     shipping_address: Address | None = None
     billing_address: Address | None = None

@@ -61,7 +61,7 @@ def billing_refusal(snapshot: CartSnapshot, problems: tuple[AddressProblem, ...]
 
 
 def payment_method_refusal(snapshot: CartSnapshot, due: Money) -> Refusal | None:
-    """What keeps the chosen offline method from being used."""
+    """What keeps the chosen method from being used."""
     choice = snapshot.cart.payment
     if choice is None:
         return refuse(RefusalReason.PAYMENT_METHOD_MISSING)
@@ -69,6 +69,10 @@ def payment_method_refusal(snapshot: CartSnapshot, due: Money) -> Refusal | None
         return refuse(RefusalReason.PAYMENT_METHOD_UNAVAILABLE)
     if choice.method == PaymentMethod.FREE and due.amount_minor != 0:
         return refuse(RefusalReason.PAYMENT_METHOD_UNAVAILABLE)
+    if choice.is_online and due.amount_minor == 0:
+        return refuse(RefusalReason.PAYMENT_METHOD_UNAVAILABLE)
+    if choice.is_online and not choice.payment_id:
+        return refuse(RefusalReason.PAYMENT_METHOD_MISSING)
     if choice.method == PaymentMethod.PURCHASEORDER and not choice.purchase_order_number:
         return refuse(RefusalReason.PAYMENT_METHOD_MISSING)
     return None

@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Literal
 
 from commerce.domain.addresses import AddressProblem
+from commerce.domain.cards import holds_card_number
 from commerce.domain.model import Message
+from commerce.domain.payments import DeclineReason
 from commerce.domain.stock import Shortage
 
 QUOTED_ID_CHARS = 64
@@ -69,6 +71,8 @@ class RefusalReason(StrEnum):
     PAYMENT_METHOD_UNAVAILABLE = "PAYMENT_METHOD_UNAVAILABLE"
     TOTAL_CHANGED = "TOTAL_CHANGED"
     PAYMENT_ID_INVALID = "PAYMENT_ID_INVALID"
+    PAYMENT_DECLINED = "PAYMENT_DECLINED"
+    PAYMENT_EXPIRED = "PAYMENT_EXPIRED"
     CART_CHANGED = "CART_CHANGED"
     ABORTED = "ABORTED"
     SERVER_ERROR = "SERVER_ERROR"
@@ -81,8 +85,9 @@ class Rule:
     Attributes:
         text: The documented message; ``{cart_id}`` is filled in. Rows with the code
             ``UNABLE_TO_PLACE_ORDER`` are prefixed, see ``message``.
-        code: The code under ``placeOrder``; None where the documentation gives none. The general
-            code reads ``UNABLE_TO_COMPLETE_ORDER`` under ``completeOrder``.
+        code: The code; None where the documentation gives none. The general code reads
+            ``UNABLE_TO_COMPLETE_ORDER`` under ``completeOrder``, and stands for
+            ``PAYMENT_ID_INVALID`` under ``placeOrder``, which has no such code.
         category: How the transport classifies it.
         retryable: Whether the same request may succeed later though the shopper changes nothing.
         source: Where the text stands: a row of the documentation, or "ours".
@@ -157,6 +162,12 @@ CATALOGUE: dict[RefusalReason, Rule] = {
     _R.PAYMENT_ID_INVALID: Rule(
         "The provided payment or transaction ID is invalid.", _C.PAYMENT_ID_INVALID, _COMPLETE
     ),
+    _R.PAYMENT_DECLINED: Rule(
+        "The payment was declined. Choose another way to pay and try again.", _UNABLE, "ours"
+    ),
+    _R.PAYMENT_EXPIRED: Rule(
+        "The payment was not completed in time and is void. Pay again to order.", _UNABLE, "ours"
+    ),
     _R.CART_CHANGED: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
     _R.ABORTED: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
     _R.SERVER_ERROR: Rule(_SERVER_ERROR, _UNABLE, _PLACE, retryable=True),
@@ -175,6 +186,7 @@ class Refusal(Message):
         shortage: The line that is short, for the stock reasons.
         problems: The fields in the way, for the address reasons.
         order_number: The order this cart already became, told to its owner only.
+        decline: Why the gateway declined, for that reason.
     """
 
     kind: Literal["refusal"] = "refusal"
@@ -182,6 +194,7 @@ class Refusal(Message):
     shortage: Shortage | None = None
     problems: tuple[AddressProblem, ...] = ()
     order_number: str | None = None
+    decline: DeclineReason | None = None
 
     @property
     def rule(self) -> Rule:
@@ -193,15 +206,19 @@ class Refusal(Message):
         code = self.rule.code
         if operation is Operation.COMPLETE_ORDER and code in (_UNABLE, RefusalCode.UNDEFINED):
             return RefusalCode.UNABLE_TO_COMPLETE_ORDER
+        if operation is Operation.PLACE_ORDER and code is RefusalCode.PAYMENT_ID_INVALID:
+            return _UNABLE
         return code
 
     def message(self, operation: Operation, cart_id: str) -> str:
         """The documented message under this operation."""
-        text = self.rule.text.replace("{cart_id}", quoted(cart_id))
+        named = "(a card number)" if holds_card_number(cart_id) else quoted(cart_id)
+        text = self.rule.text.replace("{cart_id}", named)
         for problem in self.problems:
             verb = "required" if problem.missing else "invalid"
             text += f' "{problem.field}" is {verb}. Enter and try again.'
-        return (_PREFIX[operation] if self.rule.code is _UNABLE else "") + text
+        is_general = _UNABLE in (self.rule.code, self.code(operation))
+        return (_PREFIX[operation] if is_general else "") + text
 
 
 def quoted(text: str) -> str:
@@ -220,3 +237,8 @@ def out_of_stock(shortage: Shortage) -> Refusal:
     some_left = shortage.available > 0
     reason = _R.INSUFFICIENT_STOCK if some_left else _R.OUT_OF_STOCK
     return Refusal(reason=reason, shortage=shortage)
+
+
+def declined(reason: DeclineReason) -> Refusal:
+    """The gateway declined the payment."""
+    return Refusal(reason=_R.PAYMENT_DECLINED, decline=reason)

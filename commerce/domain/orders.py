@@ -16,15 +16,19 @@ MAX_PAGE_SIZE = 300
 
 
 class OrderStatus(StrEnum):
-    """``PENDING`` until paid (offline methods stay there), ``PROCESSING`` once captured."""
+    """``PENDING`` until paid (offline methods stay there), ``PROCESSING`` once captured.
+
+    ``PAYMENT_REVIEW`` when the money could not be taken and a person has to look.
+    """
 
     PENDING = "pending"
     PROCESSING = "processing"
+    PAYMENT_REVIEW = "payment_review"
 
     @property
     def label(self) -> str:
         """What shoppers read: "Pending"."""
-        return self.value.capitalize()
+        return self.value.replace("_", " ").title()
 
 
 class Order(Model):

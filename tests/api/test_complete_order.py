@@ -99,8 +99,7 @@ async def test_the_order_is_paid_by_the_payment_and_its_token_opens_it(market: S
 
 
 def status_of(market: Storefront, payment_id: str) -> PaymentStatus:
-    payment = market.world.store.sandbox_payments.find(payment_id)
-    assert payment is not None
+    payment = market.world.payment(payment_id)
     return payment.status
 
 
@@ -192,7 +191,7 @@ async def test_a_payment_that_is_not_just_for_this_cart_is_invalid_and_stays_as_
     if "id" in changes:
         changes["id"] += cart_id
     made = market.approved(cart_id, "15.00", **changes)
-    before = market.world.store.sandbox_payments.find(made)
+    before = market.world.payment(made)
     told, extensions = refused(await market.complete(cart_id, f"PAY-{cart_id}"))
     assert told == INVALID
     assert extensions == {
@@ -201,7 +200,7 @@ async def test_a_payment_that_is_not_just_for_this_cart_is_invalid_and_stays_as_
         "reason": "PAYMENT_ID_INVALID",
         "retryable": False,
     }
-    assert market.world.store.sandbox_payments.find(made) == before
+    assert market.world.payment(made) == before
     assert (await market.place(cart_id)).data
 
 

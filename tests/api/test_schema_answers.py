@@ -51,7 +51,8 @@ _NO_OPTIONS, _NO_COUPON = (
     "Products with options are not sold here.",
     "The coupon code isn't valid. Verify the code and try again.",
 )
-_NO_RETURN, _NO_PAYMENT = "Orders are not returned here.", "Payments are not made here."
+_NO_RETURN = "Orders are not returned here."
+_ONLINE = "payment_services_paypal_hosted_fields"
 _NO_GIFT_CARD = "Gift cards are not accepted here."
 _CONFIRMED = {"order_id": "MQ==", "confirmation_key": "k"}
 
@@ -70,7 +71,7 @@ QUERIES = {
     "country": Asked({"id": "US"}),
     "checkoutAgreements": Asked({}),
     "getPaymentConfig": Asked({"location": "CHECKOUT"}),
-    "getPaymentOrder": refused(_NO_PAYMENT, cartId="<cart>", id="P"),
+    "getPaymentOrder": Asked({"cartId": "<cart>", "id": "<payment>"}),
     "attributesForm": Asked({"formCode": "customer_register_address"}),
     "attributesList": Asked({"entityType": "CUSTOMER_ADDRESS"}),
 }
@@ -109,16 +110,17 @@ MUTATIONS = {
     "cancelOrder": Asked({"input": _REASON}),
     "confirmCancelOrder": Asked({"input": _CONFIRMED}),
     "requestGuestOrderCancel": Asked({"input": {"token": "<token>", "reason": "none"}}),
-    "createPaymentOrder": refused(
-        _NO_PAYMENT,
-        input={
-            "cartId": "<cart>",
-            "location": "CHECKOUT",
-            "methodCode": "card",
-            "paymentSource": "cc",
-        },
+    "createPaymentOrder": Asked(
+        {
+            "input": {
+                "cartId": "<cart>",
+                "location": "CHECKOUT",
+                "methodCode": _ONLINE,
+                "paymentSource": "cc",
+            }
+        }
     ),
-    "syncPaymentOrder": refused(_NO_PAYMENT, input={"cartId": "<cart>", "id": "P"}),
+    "syncPaymentOrder": Asked({"input": {"cartId": "<cart>", "id": "<payment>"}}),
     "addBundleProductsToCart": refused(
         _NO_OPTIONS, input={**_CART, "cart_items": [{"bundle_options": [], "data": _ITEM}]}
     ),
@@ -207,7 +209,8 @@ async def test_everything_that_an_operation_answers_is_answered(
     market: Storefront, name: str
 ) -> None:
     how = {**QUERIES, **MUTATIONS}[name]
-    answer = await asked(market.of_new_store(tax("10")), name, how)
+    store = market.of_new_store(tax("10"), payment_methods=("checkmo", _ONLINE))
+    answer = await asked(store, name, how)
     if how.refused:
         assert (answer.status, answer.body["data"]) == (200, {name: None})
         assert answer.message == how.refused

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from sqlalchemy import text
 from cli.app import main
 from cli.data_dir import load_settings
 from commerce.adapters.store.sql_store import open_store
+from commerce.domain.money import Money
+from commerce.domain.payments import PaymentStatus
 from tests.builders import cart
+from tests.payments import Gateway
 from tests.programs import free_port
 
 HEADER = "sku,name,type,price,quantity\n"
@@ -193,18 +197,49 @@ def test_a_bad_cart_is_a_clear_error_and_is_not_saved(
     assert open_store(load_settings(data_dir)).audit.run().counts["carts"] == 0
 
 
-def test_a_sandbox_payment_can_be_approved_for_a_cart(
-    data_dir: Path, catalog: Path, tmp_path: Path
+@pytest.fixture
+def gateway(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    made = Gateway()
+    monkeypatch.setenv("CHECKOUT_GATEWAY_URL", made.url)
+    monkeypatch.setenv("CHECKOUT_GATEWAY_KEY", made.key)
+    yield made
+    made.close()
+
+
+def test_a_sandbox_payment_is_made_for_a_cart_and_its_shopper_acts(
+    gateway: Gateway, catalog: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "carts.json"
     file.write_text(cart("one").model_dump_json())
     run("cart", "import", str(file))
-    payment_id = run("sandbox-payment", "one", "6.29").output.strip()
-    payment = open_store(load_settings(data_dir)).sandbox_payments.find(payment_id)
-    assert payment is not None
-    assert (payment.cart_id, str(payment.amount)) == ("one", "6.29 USD")
-    assert_one_line_error(run("sandbox-payment", "one", "6.299"), "decimals")
-    assert_one_line_error(run("sandbox-payment", "two", "6.29"), "two")
+    payment_id = run("sandbox", "pay", "one", "6.29", "--no-approve").output.strip()
+    payment = gateway.payment(payment_id)
+    assert (payment.cart_id, payment.amount_minor, payment.currency) == ("one", 629, "USD")
+    assert payment.status is PaymentStatus.CREATED
+    assert "approved" in run("sandbox", "shopper", payment_id, "approve").output
+    assert gateway.payment(payment_id).status is PaymentStatus.APPROVED
+    named = run("sandbox", "pay", "one", "6.29", "--id", "PAY-1", "--script", "declined")
+    assert named.output.strip() == "PAY-1"
+    assert_one_line_error(run("sandbox", "pay", "one", "6.29", "--id", "PAY-1"), "409")
+    assert_one_line_error(run("sandbox", "shopper", payment_id, "authenticate"), "409")
+    assert_one_line_error(run("sandbox", "pay", "one", "6.299"), "decimals")
+    assert_one_line_error(run("sandbox", "pay", "two", "6.29"), "two")
+    assert "timeout_with_effect" in run("sandbox", "scripts").output
+
+
+def test_the_ledger_is_held_against_the_orders(gateway: Gateway, data_dir: Path) -> None:
+    assert run("sandbox", "ledger").exit_code == 0
+    gateway.pay("nobodys-cart", Money.parse("9.99", "USD"), status=PaymentStatus.CAPTURED)
+    wrong = run("sandbox", "ledger")
+    assert wrong.exit_code == 1
+    assert "999 captured, 0 refunded" in wrong.output
+
+
+def test_a_gateway_that_is_not_there_is_a_clear_error(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKOUT_GATEWAY_URL", f"http://127.0.0.1:{free_port()}")
+    assert_one_line_error(run("sandbox", "ledger"), "did not answer")
 
 
 def test_the_audit_says_what_is_wrong_and_exits_with_one(data_dir: Path, catalog: Path) -> None:
@@ -245,16 +280,17 @@ def test_a_database_that_cannot_be_reached_is_a_clear_error(
         assert "secret" not in result.output
 
 
-@pytest.mark.parametrize("which", ["--temporal-port", "--ui-port"])
+@pytest.mark.parametrize("which", ["--temporal-port", "--ui-port", "--gateway-port"])
 @pytest.mark.parametrize("command", ["dev", "demo"])
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        ports = {"--temporal-port": str(free_port()), "--ui-port": str(free_port()), which: port}
-        options = [word for option in ports.items() for word in option]
-        result = run(command, "--data-dir", str(tmp_path), *options)
+        options = ("--temporal-port", "--ui-port", "--api-port", "--gateway-port")
+        ports = {**{each: str(free_port()) for each in options}, which: port}
+        words = [word for option in ports.items() for word in option]
+        result = run(command, "--data-dir", str(tmp_path), *words)
     assert_one_line_error(result, port, "in use")
 
 

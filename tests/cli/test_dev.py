@@ -12,8 +12,11 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from client import OrderPlaced, Refused
-from tests.builders import cart, product
+from cli.money import differences
+from client import OrderPlaced, Pending, Refused
+from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
+from commerce.domain.payments import Payment, PaymentInvalid, PaymentStatus
+from tests.builders import cart, product, usd
 from tests.dev import Dev, a_dev, checkout
 from tests.world import DEADLINE
 
@@ -47,7 +50,13 @@ async def test_the_demo_uses_the_one_that_runs(dev: Dev) -> None:
     assert status == 0, output
     assert "NOT AS DOCUMENTED" not in output
     assert "NOT conserved" not in output
-    for code in ("CART_NOT_FOUND", "GUEST_EMAIL_MISSING", "PAYMENT_ID_INVALID", "conserved"):
+    for code in (
+        "CART_NOT_FOUND",
+        "GUEST_EMAIL_MISSING",
+        "PAYMENT_ID_INVALID",
+        "conserved",
+        "equal to the orders",
+    ):
         assert code in output
 
 
@@ -83,6 +92,58 @@ async def test_every_cart_is_answered_though_a_process_is_killed(dev: Dev, victi
     assert (status, report["violations"]) == (0, [])
     assert report["counts"]["orders"] - before == units
     assert report["counts"]["holds_open"] == 0
+
+
+@pytest.mark.parametrize("victim", ["gateway", "worker", "api"])
+async def test_money_and_orders_agree_though_a_process_is_killed(dev: Dev, victim: str) -> None:
+    """Paid online, a third of them pending first; killed twice under load and started again."""
+    sku = f"paid-{victim}"
+    dev.store.catalog.put([product(sku, CARTS)])
+    carts = [f"paid-{victim}-killed-{n}" for n in range(CARTS)]
+    dev.store.carts.save(*[cart(cart_id, (sku, 1)) for cart_id in carts])
+    client, gateway = await dev.client(), dev.gateway()
+    turn = asyncio.Semaphore(8)
+    answered = 0
+
+    async def one(n: int, cart_id: str) -> Any:
+        nonlocal answered
+        script = "3ds_approved" if n % 3 == 0 else "approved"
+        async with turn:
+            payment = await patiently(gateway, cart_id, script)
+            answer = await client.complete_order(cart_id, payment, deadline=DEADLINE * 3)
+            while isinstance(answer, Pending):
+                answer = await answer.wait(DEADLINE * 3)
+        answered += 1
+        if answered in (CARTS // 4, CARTS // 2):
+            os.kill(dev.pid(victim), signal.SIGKILL)
+        return answer
+
+    answers = await asyncio.gather(*[one(n, cart_id) for n, cart_id in enumerate(carts)])
+    assert [type(answer) for answer in answers] == [OrderPlaced] * CARTS
+    wrong = ["not looked yet"]
+    async with asyncio.timeout(120):
+        while wrong:  # captures come after the answers
+            wrong = differences(await gateway.ledger(), dev.store.audit.paid_orders())
+            await asyncio.sleep(0.1)
+    await gateway.aclose()
+
+
+async def patiently(gateway: SandboxGateway, cart_id: str, script: str) -> str:
+    """A payment of 15.00 by a shopper who tries again while the gateway is away; its id."""
+    payment_id = f"PAY-{cart_id}"
+    while True:
+        found = await gateway.look_up(payment_id)
+        try:
+            if isinstance(found, PaymentInvalid):
+                await gateway.make(
+                    cart_id, usd("15.00"), payment_id=payment_id, script=script, approve=False
+                )
+            elif isinstance(found, Payment) and found.status is PaymentStatus.CREATED:
+                await gateway.approve(payment_id)
+            elif isinstance(found, Payment):
+                return payment_id
+        except SandboxError:
+            await asyncio.sleep(0.1)
 
 
 async def test_who_lost_the_answer_repeats_the_request_and_gets_the_one_order(dev: Dev) -> None:
@@ -125,7 +186,7 @@ async def test_who_lost_the_answer_repeats_the_request_and_gets_the_one_order(de
 
 async def test_it_stops_cleanly_and_leaves_nobody_behind(dev: Dev) -> None:
     children = psutil.Process(dev.process.pid).children(recursive=True)
-    assert len(children) == 3
+    assert len(children) == 4
     dev.process.send_signal(signal.SIGINT)
     assert await dev.process.wait() == 0
     assert not any(child.is_running() for child in children)

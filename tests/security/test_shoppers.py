@@ -144,8 +144,7 @@ async def test_a_stranger_orders_nothing(market: Storefront, stranger: str, name
     payload: dict[str, Any] = answer.body["data"][name] or {}
     assert payload.get("orderV2") is None
     assert content(market, cart_id) == before
-    payment = market.world.store.sandbox_payments.find(payment_id)
-    assert payment is not None
+    payment = market.world.payment(payment_id)
     assert payment.status == "approved"
     if await has_run(market, cart_id):
         assert await market.world.status(cart_id) is WorkflowExecutionStatus.COMPLETED
@@ -254,8 +253,7 @@ async def test_a_key_that_was_used_does_nothing_else(market: Storefront, changed
     assert (told.message, told.status) == (REUSED, 200)
     assert "number" not in str(told.body["data"])
     assert counted(market) == before
-    payment = market.world.store.sandbox_payments.find(payment_id)
-    assert payment is not None
+    payment = market.world.payment(payment_id)
     assert payment.status == "approved"
     assert (await market.complete(second, payment_id)).data["completeOrder"]["orderV2"]
 

@@ -20,7 +20,7 @@ from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.carts import Cart, CartSnapshot, CartStatus
-from commerce.domain.errors import Refusal
+from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.orders import Order
 from tests.builders import TestClock, build, cart, product, unnumbered
 from tests.conftest import Server
@@ -71,6 +71,18 @@ class Shop:
         assert self.store.stock.hold(run, snapshot) is None
         return locked
 
+    def claim(self, run: Checkout) -> LockedCart:
+        """Lock the cart, hold its stock and claim its payment; no refusal is expected."""
+        locked = self.hold(run)
+        assert self._claim(run, self.store.carts.snapshot(run, locked.digest)) is None
+        return locked
+
+    def _claim(self, run: Checkout, snapshot: CartSnapshot) -> Refusal | None:
+        payment_id = payment_of(run, snapshot)
+        if not payment_id or self.store.claims.claim(run, snapshot.digest(), payment_id):
+            return None
+        return refuse(RefusalReason.PAYMENT_ID_INVALID)
+
     def order(self, run: Checkout) -> OrderPlaced:
         """The whole checkout; no refusal is expected."""
         placed = self.check_out(run)
@@ -83,12 +95,14 @@ class Shop:
         if not isinstance(locked, LockedCart):
             return locked
         snapshot = self.store.carts.snapshot(run, locked.digest)
-        outcome = self.store.stock.hold(run, snapshot)
+        outcome = self.store.stock.hold(run, snapshot) or self._claim(run, snapshot)
         outcome = outcome or self.store.orders.create(run, locked.digest)
         return self.undo(run, outcome) if isinstance(outcome, Refusal) else outcome
 
     def undo(self, run: Checkout, refusal: Refusal) -> Outcome:
-        """Release the stock and give the cart back."""
+        """Give the payment up, release the stock and give the cart back."""
+        if run.request.operation is Operation.COMPLETE_ORDER:
+            self.store.claims.give_up(run)
         self.store.stock.release(run)
         return self.store.carts.unlock(run, refusal)
 
@@ -121,6 +135,12 @@ class Shop:
                 name: sorted((tuple(x) for x in connection.execute(table.select())), key=repr)
                 for name, table in Base.metadata.tables.items()
             }
+
+
+def payment_of(run: Checkout, snapshot: CartSnapshot) -> str:
+    """The payment at the gateway that pays; empty for the offline methods."""
+    chosen = snapshot.cart.payment
+    return run.request.payment_id or (chosen.payment_id if chosen else "")
 
 
 # -- running things at the same time ---------------------------------------------------------

@@ -8,12 +8,14 @@ from sqlalchemy import inspect, text
 
 from commerce.adapters.store import audit
 from commerce.adapters.store.models import Base
-from commerce.domain.errors import RefusalReason, refuse
+from commerce.contract import Checkout
+from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.stores import Store
 from tests.builders import checkout, tax
 from tests.store.conftest import HOLD_TTL, Opened, Shop
 
 ORDERED = checkout("ordered").id
+PAID = checkout("paid").id
 HELD = checkout("locked").id
 
 
@@ -41,12 +43,15 @@ LINES = "an order's lines add up to its subtotal"
 TAXES = "an order's taxes add up to its tax"
 NO_GAPS = "order numbers have no gaps"
 NUMBER = "an order number is its prefix and nine digits"
+CLAIM = "an order's payment is claimed by its checkout"
+GIVEN_UP = "a payment that was given up pays for no order"
 OUTBOX = "every order has its event in the outbox"
 ANSWERED = "an answered order is the order of its cart"
 
 UNLOCKED = (
     "status='active', locked_by=NULL, lock_expires_at=NULL, snapshot=NULL, snapshot_digest=NULL"
 )
+OF_PAID = f"WHERE checkout_id='{PAID}'"
 PLANTS = (
     plant(NEVER_BELOW_ZERO, "plum", "UPDATE stock SET on_hand = -1 WHERE sku='plum'"),
     plant(NEVER_BELOW_ZERO, "plum", "UPDATE stock SET held = -1 WHERE sku='plum'"),
@@ -79,7 +84,7 @@ PLANTS = (
     plant(TAXES, "000000001", "UPDATE orders SET tax_minor=1 WHERE number='000000001'"),
     plant(TAXES, "000000001", "UPDATE orders SET shipping_tax_minor=0 WHERE number='000000001'"),
     plant(TAXES, "000000001", "UPDATE order_lines SET tax_minor=0 WHERE order_number='000000001'"),
-    plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 3 WHERE prefix=''"),
+    plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 4 WHERE prefix=''"),
     plant(NO_GAPS, "", "UPDATE order_sequences SET last_value = 1 WHERE prefix=''"),
     plant(NO_GAPS, "", "UPDATE orders SET number='000000009' WHERE number='000000002'"),
     plant(NO_GAPS, "N", "DELETE FROM orders WHERE order_prefix='N'"),
@@ -88,6 +93,19 @@ PLANTS = (
     plant(NUMBER, "2", "UPDATE orders SET number='2' WHERE number='000000002'"),
     plant(NUMBER, "X00000002", "UPDATE orders SET number='X00000002' WHERE number='000000002'"),
     plant(NUMBER, "M000000001", "UPDATE orders SET number='M000000001' WHERE number='N000000001'"),
+    plant(CLAIM, "000000003", f"DELETE FROM payment_claims WHERE checkout_id='{PAID}'"),
+    plant(CLAIM, "000000003", f"UPDATE payment_claims SET status='let_go' {OF_PAID}"),
+    plant(CLAIM, "000000003", f"UPDATE payment_claims SET status='given_up' {OF_PAID}"),
+    plant(CLAIM, "000000003", f"UPDATE payment_claims SET payment_id='PAY-9' {OF_PAID}"),
+    plant(CLAIM, "000000003", f"UPDATE payment_claims SET payment_id=NULL {OF_PAID}"),
+    plant(CLAIM, "000000003", f"UPDATE payment_claims SET checkout_id='another' {OF_PAID}"),
+    plant(CLAIM, "000000001", "UPDATE orders SET payment_id='PAY-9' WHERE number='000000001'"),
+    plant(GIVEN_UP, "000000003", f"UPDATE payment_claims SET status='given_up' {OF_PAID}"),
+    plant(
+        GIVEN_UP,
+        "000000003",
+        "UPDATE payment_claims SET payment_id='PAY-1' WHERE payment_id='PAY-2'",
+    ),
     plant(OUTBOX, "000000001", "DELETE FROM outbox WHERE order_number='000000001'"),
     plant(
         ANSWERED,
@@ -97,21 +115,30 @@ PLANTS = (
 )
 
 
+def paying(cart_id: str, payment_id: str) -> Checkout:
+    return checkout(cart_id, operation=Operation.COMPLETE_ORDER, payment_id=payment_id)
+
+
 def fill(shop: Shop) -> None:
-    """A store in which everything has happened: sold, held, refused, left alone."""
+    """A store in which everything has happened: sold, paid, held, refused, left alone."""
     shop.stock(apple=5, pear=5, plum=5)
     shop.store.stores.add(Store(code="north", order_prefix="N"))
     shop.store.stores.set_tax_rate("default", tax("8.25", "TX"))
     shop.save("ordered", ("apple", 2))
     shop.save("ordered-too", ("pear", 1))
     shop.save("northern", ("pear", 1), store_code="north")
+    shop.save("paid", ("pear", 1))
     for cart_id in ("ordered", "ordered-too", "northern"):
         shop.order(checkout(cart_id))
+    shop.order(paying("paid", "PAY-1"))
     for cart_id in ("locked", "refused", "active"):
         shop.save(cart_id, ("pear", 1))
     shop.hold(checkout("locked"))
     shop.hold(checkout("refused"))
     shop.undo(checkout("refused"), refuse(RefusalReason.PAYMENT_METHOD_MISSING))
+    shop.save("aborted", ("plum", 1))
+    shop.claim(paying("aborted", "PAY-2"))
+    shop.undo(paying("aborted", "PAY-2"), refuse(RefusalReason.ABORTED))
 
 
 @pytest.fixture(scope="module")
@@ -185,25 +212,33 @@ def test_an_empty_store_is_clean(shop: Shop) -> None:
 def test_everything_is_counted(shop: Shop) -> None:
     fill(shop)
     counts = {
-        "orders": 3,
-        "carts": 6,
+        "orders": 4,
+        "carts": 8,
         "carts_locked": 1,
         "holds_open": 1,
         "holds_overdue": 0,
-        "holds_undone": 1,
-        "orders_uncaptured": 0,
-        "events_unannounced": 3,
+        "holds_undone": 2,
+        "orders_uncaptured": 1,
+        "orders_in_payment_review": 0,
+        "payments_claimed": 0,
+        "events_unannounced": 4,
         "units_stocked": 15,
-        "units_on_hand": 11,
+        "units_on_hand": 10,
         "units_held": 1,
-        "units_sold": 4,
+        "units_sold": 5,
     }
+    assert shop.counts() == counts
+    shop.save("waits", ("plum", 1))
+    shop.claim(paying("waits", "PAY-3"))
+    shop.store.orders.mark_for_review("000000003")
+    counts |= {"carts": 9, "carts_locked": 2, "holds_open": 2, "units_held": 2}
+    counts |= {"payments_claimed": 1, "orders_in_payment_review": 1, "orders_uncaptured": 0}
     assert shop.counts() == counts
     shop.clock.advance(HOLD_TTL)
     event = shop.store.orders.pending_event("000000001")
     assert event is not None
     shop.store.orders.mark_announced(event.event_id)
-    assert shop.counts() == {**counts, "holds_overdue": 1, "events_unannounced": 2}
+    assert shop.counts() == {**counts, "holds_overdue": 2, "events_unannounced": 3}
 
 
 def test_the_audit_writes_nothing(shop: Shop) -> None:

@@ -4,12 +4,14 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.cart_edits import Addition, ensure_editable, with_products
 from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import Cart, CartSnapshot, CartView
-from commerce.domain.errors import Refusal, RefusalReason, refuse
+from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
+from commerce.domain.orders import OrderStatus
 from commerce.ports import CartNotHeldError
 from tests.builders import EMAIL, checkout, tax
 from tests.store.conftest import HOLD_TTL, SECOND, Shop
@@ -98,7 +100,13 @@ class History:
     def start(self) -> None:
         """A new run; whatever ran for this cart has ended, and nobody has undone it."""
         cart_id, name = f"cart-{self.rng.randrange(CARTS)}", f"run-{len(self.runs)}"
-        run = Run(checkout(cart_id, key=name, run=name, asked_at=self.shop.clock.time))
+        asked: dict[str, Any] = {"asked_at": self.shop.clock.time}
+        if self.rng.random() < 0.5:
+            payment_id = f"{cart_id}-paid-{self.rng.randrange(2)}"
+            if self.rng.random() < 0.1:
+                payment_id = "stolen"
+            asked |= {"operation": Operation.COMPLETE_ORDER, "payment_id": payment_id}
+        run = Run(checkout(cart_id, key=name, run=name, **asked))
         self.runs.append(run)
         self.live[cart_id] = run
         self.lock(run)
@@ -117,7 +125,10 @@ class History:
         if not runs:
             return
         run = self.rng.choice(runs)
-        self.rng.choice([self.hold, self.create, self.create])(run)
+        steps = [self.hold, self.create, self.create]
+        if run.checkout.request.payment_id:
+            steps = [self.hold, self.claim, self.extend, self.pay, self.pay, self.pay]
+        self.rng.choice(steps)(run)
 
     def hold(self, run: Run) -> None:
         assert run.snapshot
@@ -127,6 +138,37 @@ class History:
             refusal = refuse(RefusalReason.CART_CHANGED)
         if refusal:
             self.undo(run, refusal)
+
+    def claim(self, run: Run) -> None:
+        """The payment is authorized; or it is not, and the shopper may try it again."""
+        assert run.snapshot
+        try:
+            claimed = self._claim(run)
+        except CartNotHeldError:
+            claimed = False
+        if claimed and self.rng.random() < 0.1:
+            self.shop.store.claims.let_go(run.checkout)
+            claimed = False
+        if not claimed:
+            self.undo(run, refuse(RefusalReason.PAYMENT_ID_INVALID))
+
+    def pay(self, run: Run) -> None:
+        """The order, mostly with a payment."""
+        if self.rng.random() < 0.9:
+            self.claim(run)
+        if not run.over:
+            self.create(run)
+
+    def _claim(self, run: Run) -> bool:
+        assert run.snapshot
+        digest, payment_id = run.snapshot.digest(), run.checkout.request.payment_id
+        return self.shop.store.claims.claim(run.checkout, digest, payment_id)
+
+    def extend(self, run: Run) -> None:
+        assert run.snapshot
+        with suppress(CartNotHeldError):
+            if self.shop.store.stock.hold(run.checkout, run.snapshot) is None:
+                self.shop.store.carts.extend(run.checkout, run.snapshot.digest())
 
     def create(self, run: Run) -> None:
         assert run.snapshot
@@ -158,6 +200,11 @@ class History:
         if snapshot := run.snapshot:
             late.append(lambda: store.stock.hold(run.checkout, snapshot))
             late.append(lambda: store.orders.create(run.checkout, snapshot.digest()))
+        if snapshot and run.checkout.request.payment_id:
+            late.append(lambda: self._claim(run))
+            late.append(lambda: self.extend(run))
+            late.append(lambda: store.claims.let_go(run.checkout))
+            late.append(lambda: store.claims.give_up(run.checkout))
         with suppress(CartNotHeldError):
             self.rng.choice(late)()
 
@@ -176,7 +223,8 @@ class History:
         if not numbers:
             return
         number = self.rng.choice(numbers)
-        self.shop.store.orders.mark_captured(number)
+        orders = self.shop.store.orders
+        self.rng.choice([orders.mark_captured, orders.mark_for_review])(number)
         if event := self.shop.store.orders.pending_event(number):
             self.shop.store.orders.mark_announced(event.event_id)
 
@@ -209,7 +257,17 @@ def test_a_busy_history_is_clean_at_every_moment(shop: Shop, seed: int) -> None:
     assert counts["orders"] == len(history.orders)
     assert history.orders, "a history in which nothing is ordered shows nothing"
     assert history.refused, "nor one in which nothing is refused"
+    paid: list[str] = []
     for cart_id, (number,) in history.orders.items():
         order = shop.store.order_book.find(number)
         assert order is not None
         assert order.cart_id == cart_id
+        if order.payment_id:
+            paid.append(order.payment_id)
+            claim = shop.store.claims.find(order.payment_id)
+            assert claim is not None
+            assert (claim.order_number, claim.cart_id) == (number, cart_id)
+        captured = order.status is OrderStatus.PROCESSING
+        owed = shop.store.orders.payment_to_capture(number)
+        assert owed == (None if captured else order.payment_id)
+    assert len(set(paid)) == len(paid), "one payment has paid for two orders"

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     MetaData,
     inspect,
@@ -28,8 +29,10 @@ from commerce.adapters.store.schema import SchemaError, check, upgrade
 from commerce.adapters.store.stores import SqlStores
 from commerce.contract import OrderPlaced
 from commerce.domain.carts import Cart
+from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.orders import OrderQuery
+from commerce.domain.payments import ClaimStatus, PaymentChoice
 from commerce.domain.stores import Store
 from tests.builders import TestClock, build, checkout, tax, usd
 from tests.store.conftest import HOLD_TTL, SQLITE, Shop
@@ -94,6 +97,9 @@ RECORDED: dict[str, list[dict[str, Any]]] = json.loads(
 LOCKED = "fecc14ca3e066e8eafa7c65fba603e44a8def8cd33e7eb98d62c81db934e814d"
 """The digest that the checkout under way goes by."""
 
+GONE = "sandbox_payments"
+"""The development gateway's own; payments are now where they are made, at the gateway."""
+
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -142,6 +148,8 @@ def version_1(empty: Database) -> tuple[Database, MetaData, Rows]:
     assert {name: len(rows) for name, rows in before.items()} == {
         name: len(rows) for name, rows in RECORDED.items()
     }
+    tables.remove(tables.tables[GONE])
+    del before[GONE]
     return empty, tables, before
 
 
@@ -251,9 +259,89 @@ def test_a_migration_that_fails_leaves_the_older_store_as_it_was(
         with pytest.raises(RuntimeError):
             upgrade(database)
     assert read(database, tables) == before
-    assert "customer_carts" not in inspect(database.engine).get_table_names()
+    names = inspect(database.engine).get_table_names()
+    assert GONE in names
+    assert not {"customer_carts", "payment_claims"} & set(names)
     upgrade(database)
     assert read(database, tables) == before
+
+
+def test_older_orders_that_were_paid_have_claimed_their_payment(
+    version_1: tuple[Database, MetaData, Rows],
+) -> None:
+    """Else it could pay for another one."""
+    database, _, _ = version_1
+    upgrade(database)
+    shop = Shop(build(database, HOLD_TTL), TestClock())
+    database.now = shop.clock
+    paid = shop.store.claims.find("PAY1")
+    assert paid is not None
+    assert (paid.cart_id, paid.status) == ("paid", ClaimStatus.CLAIMED)
+    assert paid.order_number == "000000002"
+    order = shop.store.order_book.find("000000002")
+    assert order is not None
+    with database.engine.connect() as connection:
+        claims = connection.execute(Base.metadata.tables["payment_claims"].select()).all()
+    ids = [order["checkout_id"] for order in RECORDED["orders"] if order["payment_id"]]
+    assert [(row.checkout_id, row.created_at) for row in claims] == [(ids[0], order.created_at)]
+    shop.counts()
+    shop.save("new")
+    run = checkout("new", operation=Operation.COMPLETE_ORDER, payment_id="PAY1")
+    assert shop.check_out(run) == refuse(RefusalReason.PAYMENT_ID_INVALID)
+
+
+def test_older_carts_have_no_payment_id(version_1: tuple[Database, MetaData, Rows]) -> None:
+    database, _, _ = version_1
+    upgrade(database)
+    shop = Shop(build(database, HOLD_TTL), TestClock())
+    assert shop.content("active")[0].payment == PaymentChoice(method="checkmo")
+    assert shop.content("empty")[0].payment is None
+    assert not shop.lock(checkout("locked")).paid_at_gateway
+
+
+def test_the_payments_go_down_and_up_again(version_1: tuple[Database, MetaData, Rows]) -> None:
+    """What orders say of their payment stays; what was made at the gateway is asked there."""
+    database, tables, before = version_1
+
+    def schema_at(connection: Connection) -> dict[str, set[str]]:
+        found = inspect(connection)
+        return {
+            name: {column["name"] for column in found.get_columns(name)}
+            for name in found.get_table_names()
+        }
+
+    upgrade(database)
+    with database.engine.begin() as connection:
+        third = schema_at(connection)
+        command.downgrade(schema._config(connection), "0002")  # pyright: ignore[reportPrivateUsage]
+    with database.engine.begin() as connection:
+        second = schema_at(connection)
+    new = {"payment_claims", "webhook_events"}
+    assert {GONE, *third} - new == set(second)
+    assert second[GONE] == set(RECORDED[GONE][0])
+    changed = {name: third[name] ^ second[name] for name in set(third) - new}
+    assert {name: columns for name, columns in changed.items() if columns} == {
+        "carts": {"payment_id"}
+    }
+    assert read(database, tables) == before
+    upgrade(database)
+    check(database)
+    with database.engine.begin() as connection:
+        assert schema_at(connection) == third
+    assert read(database, tables) == before
+    paid = build(database, HOLD_TTL).claims.find("PAY1")
+    assert paid is not None
+    assert paid.status is ClaimStatus.CLAIMED
+
+
+def test_a_payment_is_claimed_by_one_checkout_whatever_is_written(shop: Shop) -> None:
+    claims = Base.metadata.tables["payment_claims"]
+    row = {"cart_id": "cart", "payment_id": "PAY-1", "created_at": shop.clock.time}
+    with shop.store.database.engine.begin() as connection:
+        for n, status in enumerate(("claimed", "let_go", "let_go", "given_up", "given_up")):
+            connection.execute(claims.insert(), {**row, "checkout_id": f"{n}", "status": status})
+    with pytest.raises(IntegrityError), shop.store.database.engine.begin() as connection:
+        connection.execute(claims.insert(), {**row, "checkout_id": "9", "status": "claimed"})
 
 
 @pytest.mark.parametrize("kind", [SQLITE], indirect=True)

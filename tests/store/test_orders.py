@@ -6,9 +6,9 @@ import pytest
 
 from commerce.contract import OrderPlaced
 from commerce.domain.carts import CartStatus, ProductKind
-from commerce.domain.errors import Operation, RefusalReason, refuse
+from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.orders import Order, OrderStatus
-from commerce.domain.payments import PAID_AT_GATEWAY, PaymentChoice
+from commerce.domain.payments import PaymentChoice
 from commerce.domain.stores import Store
 from commerce.domain.totals import Totals
 from tests.builders import EMAIL, TEXAS, TOKENS, checkout, product, usd
@@ -177,49 +177,6 @@ def test_a_purchase_order_number_is_kept(shop: Shop) -> None:
     choice = PaymentChoice(method="purchaseorder", purchase_order_number="PO-7")
     order = shop.find(place(shop, "cart", payment=choice))
     assert (order.payment_method, order.purchase_order_number) == ("purchaseorder", "PO-7")
-
-
-def test_an_order_paid_at_the_gateway_is_booked_under_the_gateway(shop: Shop) -> None:
-    choice = PaymentChoice(method="purchaseorder", purchase_order_number="PO-7")
-    shop.save("cart", payment=choice)
-    paid = {"operation": Operation.COMPLETE_ORDER, "payment_id": "PAY-1"}
-    assert not shop.store.orders.payment_used("PAY-1")
-    order = shop.find(shop.order(checkout("cart", **paid)))
-    assert (order.payment_method, order.purchase_order_number) == (PAID_AT_GATEWAY, "")
-    assert order.payment_id == "PAY-1"
-    assert shop.store.orders.payment_used("PAY-1")
-
-
-def test_one_payment_pays_for_one_order(shop: Shop) -> None:
-    paid = {"operation": Operation.COMPLETE_ORDER, "payment_id": "PAY-1"}
-    shop.save("first")
-    shop.save("second")
-    shop.order(checkout("first", **paid))
-    run = checkout("second", **paid)
-    locked = shop.hold(run)
-    before = shop.rows()
-    invalid = refuse(RefusalReason.PAYMENT_ID_INVALID)
-    assert shop.store.orders.create(run, locked.digest) == invalid
-    assert shop.rows() == before
-
-
-def test_orders_without_a_payment_do_not_count_as_using_the_same_one(shop: Shop) -> None:
-    place(shop, "first")
-    place(shop, "second")
-    assert not shop.store.orders.payment_used("")
-    assert shop.counts()["orders"] == 2
-
-
-def test_taking_the_money_is_noted_once(shop: Shop) -> None:
-    placed = place(shop, "cart")
-    other = place(shop, "other")
-    shop.store.orders.mark_captured(placed.order_number)
-    before = shop.rows()
-    shop.store.orders.mark_captured(placed.order_number)
-    shop.store.orders.mark_captured("unknown")
-    assert shop.rows() == before
-    assert shop.find(placed).status is OrderStatus.PROCESSING
-    assert shop.find(other).status is OrderStatus.PENDING
 
 
 def test_an_event_is_pending_until_it_was_announced(shop: Shop) -> None:

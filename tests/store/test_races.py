@@ -260,19 +260,3 @@ def test_one_key_for_two_carts_at_once_goes_to_one_of_them(shops: Shops) -> None
         assert refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED) in outcomes
         shops[0].clock.advance(SECOND)
     assert shops[0].counts()["carts_locked"] == ROUNDS
-
-
-def test_one_payment_for_two_carts_at_once_pays_for_one_order(shops: Shops) -> None:
-    """The loser may fail where it does not know; asked again, it is refused."""
-    shops[0].stock(apple=None)
-    for turn in range(ROUNDS):
-        runs = [checkout(f"cart-{turn}-{n}", payment_id=f"PAY-{turn}") for n in range(2)]
-        creates: list[Callable[[], Outcome]] = []
-        for n, run in enumerate(runs):
-            shops[0].save(run.request.cart_id)
-            digest = shops[0].hold(run).digest
-            creates.append(partial(each(shops, n).store.orders.create, run, digest))
-        race(creates)
-        again = [create() for create in creates]
-        assert reasons([*again]) == {"order": 1, RefusalReason.PAYMENT_ID_INVALID: 1}
-    assert shops[0].counts()["orders"] == ROUNDS

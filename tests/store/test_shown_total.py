@@ -1,17 +1,20 @@
 """The total that a shopper was shown: what moves it, and that no other is paid."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import aclosing
 
 import pytest
 
 from activities.payments import PaymentActivities
+from commerce.adapters.payments.none import NoGateway
 from commerce.adapters.payments.sandbox import SandboxGateway
-from commerce.contract import Checkout, Passed, SnapshotRef, StepResult
+from commerce.contract import Checkout, Passed, PaymentResult, SnapshotRef
 from commerce.domain.carts import MAX_QUANTITY
 from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.money import MAX_AMOUNT_MINOR, Money
-from commerce.domain.payments import Payment, PaymentStatus
+from commerce.ports import PaymentGateway
 from tests.builders import TEXAS, checkout, product, tax, usd
+from tests.payments import Gateway
 from tests.store.conftest import HOLD_TTL, Shop
 from tests.store.shoppers import adding, changing, setting
 
@@ -93,7 +96,7 @@ def test_of_a_cart_that_is_not_being_filled_no_total_is_noted(shop: Shop, state:
     assert shop.rows() == before
 
 
-def test_of_a_cart_whose_lock_expired_it_is(shop: Shop) -> None:
+async def test_of_a_cart_whose_lock_expired_it_is(shop: Shop) -> None:
     """It is shown as active: its shopper sees what it costs now, and may order it."""
     shop.save("cart")
     shop.store.shopping.show_total("cart", usd("15.00"))
@@ -102,30 +105,27 @@ def test_of_a_cart_whose_lock_expired_it_is(shop: Shop) -> None:
     shop.store.catalog.put([product("apple", 10, price="12.00")])
     shop.store.shopping.show_total("cart", usd("17.00"))
     assert shown(shop) == usd("17.00")
-    assert verify(shop, checkout("cart", key="next", run="next")) == Passed()
+    assert await verify(shop, checkout("cart", key="next", run="next")) == Passed()
 
 
 # -- what is due then ------------------------------------------------------------------------------
 
 
-def verify(shop: Shop, run: Checkout) -> StepResult:
+async def verify(shop: Shop, run: Checkout, gateway: PaymentGateway | None = None) -> PaymentResult:
     """Lock the cart and verify its payment, as the workflow does."""
-    locked = shop.lock(run)
-    gateway = SandboxGateway(shop.store.sandbox_payments)
-    payments = PaymentActivities(shop.store.carts, shop.store.orders, gateway)
-    return payments.verify_payment(SnapshotRef(checkout=run, digest=locked.digest))
+    locked, store = shop.lock(run), shop.store
+    payments = PaymentActivities(store.carts, store.orders, store.claims, gateway or NoGateway())
+    return await payments.verify_payment(SnapshotRef(checkout=run, digest=locked.digest))
 
 
-def pay(shop: Shop, total: str) -> dict[str, Any]:
-    approved = PaymentStatus.APPROVED
-    shop.store.sandbox_payments.put(
-        Payment(id="PAY-1", cart_id="cart", amount=usd(total), status=approved)
-    )
-    return {"operation": Operation.COMPLETE_ORDER, "payment_id": "PAY-1"}
+@pytest.fixture
+def merchant() -> Iterator[Gateway]:
+    merchant = Gateway()
+    yield merchant
+    merchant.close()
 
 
-@pytest.mark.parametrize("operation", Operation)
-@pytest.mark.parametrize(
+TOTALS = pytest.mark.parametrize(
     ("total", "result"),
     [
         ("15.00", Passed()),
@@ -133,43 +133,61 @@ def pay(shop: Shop, total: str) -> dict[str, Any]:
         ("15.01", refuse(RefusalReason.TOTAL_CHANGED)),
     ],
 )
-def test_no_other_total_than_the_one_that_was_shown_is_paid(
-    shop: Shop, operation: Operation, total: str, result: StepResult
+
+
+@TOTALS
+async def test_no_other_total_than_the_one_that_was_shown_is_ordered(
+    shop: Shop, total: str, result: PaymentResult
 ) -> None:
-    asked = pay(shop, "15.00") if operation is Operation.COMPLETE_ORDER else {}
     shop.save("cart")
     shop.store.shopping.show_total("cart", usd(total))
-    assert verify(shop, checkout("cart", **asked)) == result
+    assert await verify(shop, checkout("cart")) == result
+
+
+@TOTALS
+async def test_nor_paid_at_the_gateway(
+    shop: Shop, merchant: Gateway, total: str, result: PaymentResult
+) -> None:
+    paid = merchant.pay("cart", usd("15.00"))
+    shop.save("cart")
+    shop.store.shopping.show_total("cart", usd(total))
+    run = checkout("cart", operation=Operation.COMPLETE_ORDER, payment_id=paid)
+    gateway = SandboxGateway(merchant.url, merchant.key)
+    async with aclosing(gateway):
+        assert await verify(shop, run, gateway) == result
+    assert merchant.payment(paid).authorizations == (result == Passed())
 
 
 @pytest.mark.parametrize(
     ("total", "expected"), [("14.99", "15.00"), ("15.00", "14.99"), ("14.99", "14.99")]
 )
-def test_both_the_total_that_was_shown_and_the_expected_one_count(
+async def test_both_the_total_that_was_shown_and_the_expected_one_count(
     shop: Shop, total: str, expected: str
 ) -> None:
     shop.save("cart")
     shop.store.shopping.show_total("cart", usd(total))
     run = checkout("cart", expected_total=usd(expected))
-    assert verify(shop, run) == refuse(RefusalReason.TOTAL_CHANGED)
+    assert await verify(shop, run) == refuse(RefusalReason.TOTAL_CHANGED)
 
 
-def test_a_price_that_changes_after_the_total_was_shown_is_not_paid_unseen(shop: Shop) -> None:
+async def test_a_price_that_changes_after_the_total_was_shown_is_not_paid_unseen(
+    shop: Shop,
+) -> None:
     shop.save("cart")
     shop.store.shopping.show_total("cart", usd("15.00"))
     shop.store.catalog.put([product("apple", 10, price="12.00")])
     first = checkout("cart", key="first", run="first")
     changed = refuse(RefusalReason.TOTAL_CHANGED)
-    assert verify(shop, first) == changed
+    assert await verify(shop, first) == changed
     shop.undo(first, changed)
     shop.store.shopping.show_total("cart", usd("17.00"))
     second = checkout("cart", key="second", run="second")
-    assert verify(shop, second) == Passed()
+    assert await verify(shop, second) == Passed()
     assert shop.order(second).total == usd("17.00")
 
 
-def test_nor_is_a_tax_that_came_after_it(shop: Shop) -> None:
+async def test_nor_is_a_tax_that_came_after_it(shop: Shop) -> None:
     shop.save("cart")
     shop.store.shopping.show_total("cart", usd("15.00"))
     shop.store.stores.set_tax_rate("default", tax("1", "TX"))
-    assert verify(shop, checkout("cart")) == refuse(RefusalReason.TOTAL_CHANGED)
+    assert await verify(shop, checkout("cart")) == refuse(RefusalReason.TOTAL_CHANGED)

@@ -1,14 +1,12 @@
-"""Settings of the storefronts, and the payments of the development gateway."""
+"""Settings of the storefronts."""
 
 import pytest
 from pydantic import ValidationError
 
-from commerce.adapters.store.database import StoreRuleError
 from commerce.adapters.store.stores import StoreSettingsError
-from commerce.domain.payments import Payment, PaymentMethod, PaymentStatus
+from commerce.domain.payments import PaymentMethod
 from commerce.domain.shipping import ShippingMethod
 from commerce.domain.stores import Store
-from tests.builders import usd
 from tests.store.conftest import Shop
 
 NORTH = Store(
@@ -80,50 +78,3 @@ def test_the_code_of_a_store_stays(shop: Shop) -> None:
     with pytest.raises(StoreSettingsError):
         shop.store.stores.change("default", {"code": "other"})
     assert shop.rows() == before
-
-
-# -- payments of the sandbox ---------------------------------------------------------------------
-
-
-def payment(payment_id: str, status: PaymentStatus = PaymentStatus.APPROVED) -> Payment:
-    return Payment(id=payment_id, cart_id="cart", amount=usd("15.00"), status=status)
-
-
-def status(shop: Shop, payment_id: str) -> PaymentStatus:
-    found = shop.store.sandbox_payments.find(payment_id)
-    assert found is not None
-    return found.status
-
-
-def test_payments_are_found_as_they_were_made(shop: Shop) -> None:
-    made = payment("PAY-1"), payment("PAY-2", PaymentStatus.CREATED)
-    shop.store.sandbox_payments.put(*made)
-    assert [shop.store.sandbox_payments.find(x.id) for x in made] == list(made)
-    assert shop.store.sandbox_payments.find("PAY-3") is None
-
-
-def test_one_payment_made_twice_keeps_both_from_being_made(shop: Shop) -> None:
-    shop.store.sandbox_payments.put(payment("PAY-1"))
-    before = shop.rows()
-    with pytest.raises(StoreRuleError):
-        shop.store.sandbox_payments.put(payment("PAY-2"), payment("PAY-1"))
-    assert shop.rows() == before
-
-
-def test_a_payment_is_captured_once_and_by_one_key(shop: Shop) -> None:
-    capture = shop.store.sandbox_payments.capture
-    shop.store.sandbox_payments.put(payment("PAY-1"))
-    assert capture("PAY-1", "key")
-    before = shop.rows()
-    assert capture("PAY-1", "key")
-    assert not capture("PAY-1", "another")
-    assert shop.rows() == before
-    assert status(shop, "PAY-1") is PaymentStatus.CAPTURED
-
-
-@pytest.mark.parametrize("not_approved", [PaymentStatus.CREATED, PaymentStatus.VOIDED])
-def test_only_an_approved_payment_is_captured(shop: Shop, not_approved: PaymentStatus) -> None:
-    shop.store.sandbox_payments.put(payment("PAY-1", not_approved))
-    assert not shop.store.sandbox_payments.capture("PAY-1", "key")
-    assert not shop.store.sandbox_payments.capture("unknown", "key")
-    assert status(shop, "PAY-1") is not_approved

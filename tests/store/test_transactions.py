@@ -10,12 +10,13 @@ from commerce.adapters.store.models import Base
 from commerce.contract import OrderPlaced
 from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import Cart
-from commerce.domain.errors import RefusalReason, refuse
+from commerce.domain.errors import Operation, RefusalReason, refuse
 from tests.builders import cart, checkout, product, tax, usd
-from tests.store.conftest import HOLD_TTL, Shop, at
+from tests.store.conftest import HOLD_TTL, SECOND, Shop, at
 from tests.store.shoppers import ADA, joining, setting, taking, taking_along
 
 RUN = checkout("cart")
+PAYING = checkout("cart", operation=Operation.COMPLETE_ORDER, payment_id="PAY-1")
 REFUSAL = refuse(RefusalReason.PAYMENT_METHOD_MISSING)
 EVERY_STATEMENT = ""
 
@@ -164,6 +165,51 @@ def create_after_the_hold_expired(shop: Shop) -> Change:
     return change
 
 
+def extend(shop: Shop) -> Change:
+    digest = shop.hold(RUN).digest
+    shop.clock.advance(SECOND)
+    return lambda: shop.store.carts.extend(RUN, digest)
+
+
+def claim(shop: Shop) -> Change:
+    digest = shop.hold(PAYING).digest
+    return lambda: shop.store.claims.claim(PAYING, digest, PAYING.request.payment_id)
+
+
+def claim_what_a_dead_run_left(shop: Shop) -> Change:
+    shop.claim(PAYING.model_copy(update={"id": "dead"}))
+    return claim(shop)
+
+
+def let_go(shop: Shop) -> Change:
+    shop.claim(PAYING)
+    return lambda: shop.store.claims.let_go(PAYING)
+
+
+def give_up(shop: Shop) -> Change:
+    shop.claim(PAYING)
+    return lambda: shop.store.claims.give_up(PAYING)
+
+
+def give_up_before_the_claim(shop: Shop) -> Change:
+    shop.hold(PAYING)
+    return lambda: shop.store.claims.give_up(PAYING)
+
+
+def create_and_pay(shop: Shop) -> Change:
+    digest = shop.claim(PAYING).digest
+    return lambda: shop.store.orders.create(PAYING, digest)
+
+
+def mark_for_review(shop: Shop) -> Change:
+    placed = shop.order(PAYING)
+    return lambda: shop.store.orders.mark_for_review(placed.order_number)
+
+
+def note_an_event(shop: Shop) -> Change:
+    return lambda: shop.store.seen_events.note("stripe", "evt-1")
+
+
 def mark_captured(shop: Shop) -> Change:
     placed = shop.order(RUN)
     return lambda: shop.store.orders.mark_captured(placed.order_number)
@@ -199,6 +245,15 @@ CHANGES = (
     answer,
     create,
     create_after_the_hold_expired,
+    extend,
+    claim,
+    claim_what_a_dead_run_left,
+    let_go,
+    give_up,
+    give_up_before_the_claim,
+    create_and_pay,
+    mark_for_review,
+    note_an_event,
     mark_captured,
     mark_announced,
 )

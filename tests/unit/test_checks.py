@@ -238,8 +238,10 @@ def test_the_problems_of_a_billing_address_are_told() -> None:
 ALL_METHODS = store(payment_methods=tuple(PaymentMethod))
 
 
-def paid_by(method: str, number: str = "", settings: Store = ALL_METHODS) -> CartSnapshot:
-    choice = PaymentChoice(method=method, purchase_order_number=number)
+def paid_by(
+    method: str, number: str = "", settings: Store = ALL_METHODS, payment_id: str = ""
+) -> CartSnapshot:
+    choice = PaymentChoice(method=method, purchase_order_number=number, payment_id=payment_id)
     return snapshot(settings, payment=choice)
 
 
@@ -281,3 +283,33 @@ def test_a_purchase_order_needs_its_number(number: str, reason: RefusalReason | 
 def test_an_unavailable_purchase_order_is_not_asked_for_its_number() -> None:
     refusal = payment_method_refusal(paid_by("purchaseorder", settings=STORE), usd("5"))
     assert reason_of(refusal) is R.PAYMENT_METHOD_UNAVAILABLE
+
+
+ONLINE = pytest.mark.parametrize("method", [m for m in PaymentMethod if m.is_online])
+
+
+@ONLINE
+@pytest.mark.parametrize(
+    ("payment_id", "due", "reason"),
+    [
+        ("pay", "0.01", None),
+        ("", "0.01", R.PAYMENT_METHOD_MISSING),
+        ("pay", "0", R.PAYMENT_METHOD_UNAVAILABLE),
+        ("", "0", R.PAYMENT_METHOD_UNAVAILABLE),
+    ],
+)
+def test_an_online_method_needs_its_payment_and_something_to_pay(
+    method: str, payment_id: str, due: str, reason: RefusalReason | None
+) -> None:
+    refusal = payment_method_refusal(paid_by(method, payment_id=payment_id), usd(due))
+    assert reason_of(refusal) is reason
+
+
+@ONLINE
+def test_an_online_method_that_the_store_does_not_offer_is_unavailable(method: str) -> None:
+    refusal = payment_method_refusal(paid_by(method, settings=STORE, payment_id="pay"), usd("5"))
+    assert reason_of(refusal) is R.PAYMENT_METHOD_UNAVAILABLE
+
+
+def test_a_payment_id_is_not_asked_of_the_offline_methods() -> None:
+    assert payment_method_refusal(paid_by("checkmo", payment_id="pay"), usd("5")) is None

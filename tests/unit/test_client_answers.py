@@ -8,7 +8,8 @@ from client import Answered, CheckoutClientError, InvalidRequestError, Pending, 
 from client.errors import CheckoutUnavailableError
 from commerce.contract import CheckoutRequest
 from commerce.domain.addresses import missing_address
-from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
+from commerce.domain.errors import Operation, Refusal, RefusalReason, declined, refuse
+from commerce.domain.payments import DeclineReason, WaitsFor
 from commerce.domain.stock import Shortage
 from tests.builders import request
 
@@ -91,18 +92,31 @@ def test_a_caller_learns_what_an_address_lacks() -> None:
     assert message.count("is required") == 7
 
 
+@pytest.mark.parametrize("reason", DeclineReason)
+def test_a_caller_learns_why_the_payment_was_declined(reason: DeclineReason) -> None:
+    answer = Refused.of(declined(reason), COMPLETE, CART_ID)
+    assert (answer.reason, answer.decline) == (RefusalReason.PAYMENT_DECLINED, reason)
+    assert Refused.model_validate_json(answer.model_dump_json()) == answer
+
+
+def test_a_refusal_that_has_nothing_to_do_with_the_payment_says_nothing_of_it() -> None:
+    assert Refused.of(refuse(RefusalReason.CART_EMPTY), PLACE, CART_ID).decline is None
+
+
 # -- pending -----------------------------------------------------------------------------------
 
 
-def pending(asked: list[tuple[CheckoutRequest, timedelta]]) -> Pending:
+def pending(
+    asked: list[tuple[CheckoutRequest, timedelta]], waits_for: WaitsFor | None = None
+) -> Pending:
     """A pending call that notes down what it is asked, and stays pending."""
     first = request(CART_ID, "my-key")
 
     async def ask(again: CheckoutRequest, deadline: timedelta) -> Answered:
         asked.append((again, deadline))
-        return pending(asked)
+        return pending(asked, waits_for)
 
-    return Pending(PLACE, CART_ID, first.idempotency_key, first, ask)
+    return Pending(PLACE, CART_ID, first.idempotency_key, waits_for, first, ask)
 
 
 async def test_waiting_asks_again_for_the_same_thing_under_the_same_key() -> None:
@@ -116,6 +130,15 @@ def test_a_pending_answer_shows_its_key_but_not_the_cart() -> None:
     shown = repr(pending([]))
     assert "my-key" in shown
     assert CART_ID not in shown
+
+
+@pytest.mark.parametrize("waits_for", [*WaitsFor, None])
+async def test_a_pending_answer_says_whose_turn_it_is(waits_for: WaitsFor | None) -> None:
+    waits = pending([], waits_for)
+    assert waits.waits_for is waits_for
+    again = await waits.wait(timedelta(seconds=3))
+    assert again == waits
+    assert (again == pending([])) is (waits_for is None)
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -7,28 +7,35 @@ import string
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from commerce.contract import (
     Answer,
     Checkout,
     CheckoutRequest,
+    Extension,
+    ExtensionResult,
     KnownOutcome,
     LockedCart,
     LockResult,
     OrderPlaced,
     Passed,
+    PaymentNotice,
+    PaymentResult,
     StepResult,
     workflow_id,
 )
 from commerce.domain.carts import Shopper
-from commerce.domain.errors import Operation, RefusalReason, refuse
+from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
+from commerce.domain.payments import PaymentPending, WaitsFor
 from tests.builders import request, usd
 
 CART_ID = "IeTUiU0oCXjm0uRqGCOuhQ2AuQatogjG"
 PLACED = OrderPlaced(order_number="000000006", token="0:3:AAAA", total=usd("30"))
 ASKED = request(CART_ID)
 LOCKED = LockedCart(digest="d" * 64, store_code="default", items=2, lines=1, total=usd("30"))
+
+WAITING = [PaymentPending(waits_for=waits_for) for waits_for in WaitsFor]
 
 
 def asked(**changes: object) -> CheckoutRequest:
@@ -187,15 +194,18 @@ def test_a_fingerprint_is_the_same_in_every_version() -> None:
 # -- the wire ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", [PLACED, refuse(RefusalReason.CART_EMPTY)])
+@pytest.mark.parametrize("outcome", [PLACED, refuse(RefusalReason.CART_EMPTY), *WAITING])
 def test_an_answer_keeps_its_kind_of_outcome(outcome: OrderPlaced) -> None:
     answer = Answer(fingerprint="f" * 32, outcome=outcome)
     assert Answer.model_validate_json(answer.model_dump_json()) == answer
 
 
 @pytest.mark.parametrize("outcome", [PLACED, refuse(RefusalReason.CART_EMPTY), None])
-def test_a_known_outcome_keeps_its_kind(outcome: OrderPlaced | None) -> None:
-    known = KnownOutcome(operation=Operation.PLACE_ORDER, outcome=outcome)
+@pytest.mark.parametrize("waits_for", [*WaitsFor, None])
+def test_a_known_outcome_keeps_its_kind(
+    outcome: OrderPlaced | None, waits_for: WaitsFor | None
+) -> None:
+    known = KnownOutcome(operation=Operation.PLACE_ORDER, outcome=outcome, waits_for=waits_for)
     assert KnownOutcome.model_validate_json(known.model_dump_json()) == known
 
 
@@ -209,6 +219,70 @@ def test_the_three_results_of_locking_are_told_apart(result: LockResult) -> None
 def test_the_two_results_of_a_step_are_told_apart(result: StepResult) -> None:
     wire: TypeAdapter[StepResult] = TypeAdapter(StepResult)
     assert wire.validate_json(wire.dump_json(result)) == result
+
+
+@pytest.mark.parametrize("result", [Passed(), refuse(RefusalReason.PAYMENT_DECLINED), *WAITING])
+def test_the_three_results_of_a_payment_are_told_apart(result: PaymentResult) -> None:
+    wire: TypeAdapter[PaymentResult] = TypeAdapter(PaymentResult)
+    assert wire.validate_json(wire.dump_json(result)) == result
+
+
+@pytest.mark.parametrize(
+    "result", [Extension(seconds=900.0, held=False), refuse(RefusalReason.CART_CHANGED)]
+)
+def test_the_two_results_of_an_extension_are_told_apart(result: ExtensionResult) -> None:
+    wire: TypeAdapter[ExtensionResult] = TypeAdapter(ExtensionResult)
+    assert wire.validate_json(wire.dump_json(result)) == result
+
+
+def test_a_notice_survives_the_wire_and_does_not_show_the_cart() -> None:
+    sent = PaymentNotice(cart_id=CART_ID, payment_id="pay")
+    assert PaymentNotice.model_validate_json(sent.model_dump_json()) == sent
+    assert CART_ID not in repr(sent)
+
+
+VERSION_1: list[tuple[type[BaseModel], str, BaseModel]] = [
+    (
+        OrderPlaced,
+        '{"kind":"order","order_number":"000000006","token":"0:3:AAAA",'
+        '"total":{"amount_minor":3000,"currency":"USD"}}',
+        PLACED,
+    ),
+    (
+        LockedCart,
+        f'{{"kind":"locked","digest":"{"d" * 64}","store_code":"default","items":2,"lines":1,'
+        '"total":{"amount_minor":3000,"currency":"USD"}}',
+        LOCKED,
+    ),
+    (
+        Refusal,
+        '{"kind":"refusal","reason":"CART_EMPTY","shortage":null,"problems":[],'
+        '"order_number":null}',
+        refuse(RefusalReason.CART_EMPTY),
+    ),
+    (
+        KnownOutcome,
+        '{"operation":"place_order","outcome":null}',
+        KnownOutcome(operation=Operation.PLACE_ORDER, outcome=None),
+    ),
+    (
+        CheckoutRequest,
+        f'{{"operation":"place_order","cart_id":"{CART_ID}","shopper":{{"customer_id":null}},'
+        '"store_code":"","payment_id":"","expected_total":null,'
+        f'"idempotency_key":"key-of-{CART_ID}","asked_at":"2026-01-01T00:00:00Z"}}',
+        ASKED,
+    ),
+]
+"""What the first version wrote, and what it is now: histories and answers keep it."""
+
+
+@pytest.mark.parametrize(
+    ("model", "written", "read"), VERSION_1, ids=[case[0].__name__ for case in VERSION_1]
+)
+def test_what_the_first_version_wrote_is_read(
+    model: type[BaseModel], written: str, read: BaseModel
+) -> None:
+    assert model.model_validate_json(written) == read
 
 
 def test_a_field_that_a_newer_version_added_is_passed_over() -> None:

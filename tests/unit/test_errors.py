@@ -15,9 +15,11 @@ from commerce.domain.errors import (
     Refusal,
     RefusalCode,
     RefusalReason,
+    declined,
     out_of_stock,
     refuse,
 )
+from commerce.domain.payments import DeclineReason
 from commerce.domain.stock import Shortage
 
 R = RefusalReason
@@ -65,7 +67,6 @@ CURRENT_TEXTS = [
         R.GUEST_CHECKOUT_DISABLED,
         "Guest checkout is not allowed. Register a customer account or login with existing one.",
     ),
-    (R.PAYMENT_ID_INVALID, "The provided payment or transaction ID is invalid."),
 ]
 UNPREFIXED = {
     R.CART_ID_MISSING,
@@ -76,7 +77,6 @@ UNPREFIXED = {
     R.NOT_CART_OWNER,
     R.GUEST_CHECKOUT_DISABLED,
     R.GUEST_EMAIL_MISSING,
-    R.PAYMENT_ID_INVALID,
 }
 OWN_CODES = {
     R.CART_ID_MISSING: None,
@@ -86,9 +86,10 @@ OWN_CODES = {
     R.CART_NOT_FOUND: "CART_NOT_FOUND",
     R.CART_NOT_ACTIVE: "CART_NOT_ACTIVE",
     R.GUEST_EMAIL_MISSING: "GUEST_EMAIL_MISSING",
-    R.PAYMENT_ID_INVALID: "PAYMENT_ID_INVALID",
 }
 """The reasons whose code is one of their own under both operations."""
+OF_ONE_OPERATION = {R.WRONG_STORE, R.PAYMENT_ID_INVALID}
+"""Those that only one operation has a code for."""
 
 
 # -- the table ---------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def test_texts_without_a_prefix_read_the_same_under_both_operations(
     assert refuse(reason).message(operation, CART_ID) == text
 
 
-@pytest.mark.parametrize("reason", RefusalReason)
+@pytest.mark.parametrize("reason", [r for r in RefusalReason if r is not R.PAYMENT_ID_INVALID])
 def test_a_message_is_prefixed_with_the_operation_unless_it_has_a_code_of_its_own(
     reason: RefusalReason,
 ) -> None:
@@ -218,10 +219,68 @@ def test_a_field_that_is_filled_in_but_wrong_is_not_called_required() -> None:
     )
 
 
+# -- payments ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (R.PAYMENT_ID_INVALID, "The provided payment or transaction ID is invalid."),
+        (R.PAYMENT_DECLINED, "The payment was declined. Choose another way to pay and try again."),
+        (
+            R.PAYMENT_EXPIRED,
+            "The payment was not completed in time and is void. Pay again to order.",
+        ),
+    ],
+)
+def test_place_order_has_no_codes_for_payments(reason: RefusalReason, text: str) -> None:
+    refusal = refuse(reason)
+    assert refusal.code(PLACE) == "UNABLE_TO_PLACE_ORDER"
+    assert refusal.message(PLACE, CART_ID) == f"Unable to place order: {text}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "text"),
+    [
+        (
+            R.PAYMENT_ID_INVALID,
+            "PAYMENT_ID_INVALID",
+            "The provided payment or transaction ID is invalid.",
+        ),
+        (
+            R.PAYMENT_DECLINED,
+            "UNABLE_TO_COMPLETE_ORDER",
+            "Unable to complete order: "
+            "The payment was declined. Choose another way to pay and try again.",
+        ),
+        (
+            R.PAYMENT_EXPIRED,
+            "UNABLE_TO_COMPLETE_ORDER",
+            "Unable to complete order: "
+            "The payment was not completed in time and is void. Pay again to order.",
+        ),
+    ],
+)
+def test_complete_order_has_one_for_an_id_that_is_invalid(
+    reason: RefusalReason, code: str, text: str
+) -> None:
+    refusal = refuse(reason)
+    assert refusal.code(COMPLETE) == code
+    assert refusal.message(COMPLETE, CART_ID) == text
+
+
+@pytest.mark.parametrize("reason", DeclineReason)
+def test_why_the_gateway_declined_is_kept_and_no_part_of_the_text(reason: DeclineReason) -> None:
+    refusal = declined(reason)
+    assert (refusal.reason, refusal.decline) == (R.PAYMENT_DECLINED, reason)
+    assert refusal.message(PLACE, CART_ID) == refuse(R.PAYMENT_DECLINED).message(PLACE, CART_ID)
+    assert Refusal.model_validate_json(refusal.model_dump_json()) == refusal
+
+
 # -- codes, categories, retries ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reason", [r for r in RefusalReason if r is not R.WRONG_STORE])
+@pytest.mark.parametrize("reason", [r for r in RefusalReason if r not in OF_ONE_OPERATION])
 def test_codes_are_the_documented_ones(reason: RefusalReason) -> None:
     place, complete = (refuse(reason).code(operation) for operation in (PLACE, COMPLETE))
     if reason in OWN_CODES:
@@ -231,8 +290,9 @@ def test_codes_are_the_documented_ones(reason: RefusalReason) -> None:
         assert complete == "UNABLE_TO_COMPLETE_ORDER"
 
 
-def test_a_wrong_store_has_the_undefined_code_of_place_order() -> None:
+def test_a_wrong_store_has_a_code_of_its_own_under_place_order_only() -> None:
     assert refuse(R.WRONG_STORE).code(PLACE) == "UNDEFINED"
+    assert refuse(R.WRONG_STORE).code(COMPLETE) == "UNABLE_TO_COMPLETE_ORDER"
 
 
 def test_complete_order_has_exactly_the_codes_of_its_page() -> None:
@@ -291,6 +351,7 @@ def test_a_refusal_survives_json(reason: RefusalReason) -> None:
         shortage=Shortage(sku="apple", wanted=2, available=1),
         problems=missing_address(),
         order_number="000000006",
+        decline=DeclineReason.EXPIRED,
     )
     assert Refusal.model_validate_json(refusal.model_dump_json()) == refusal
 

@@ -21,6 +21,10 @@ def test_a_fresh_machine_needs_no_variables() -> None:
     settings = Settings()
     assert settings.task_queue == "checkout"
     assert settings.gateway is GatewayKind.NONE
+    assert settings.gateway_url == ""
+    assert settings.gateway_key.get_secret_value() == ""
+    assert settings.gateway_webhook_secret.get_secret_value() == ""
+    assert settings.gateway_timeout_s == 4
     assert settings.hold_ttl == timedelta(minutes=15)
     assert settings.health_port == 0
     assert settings.order_token_keys.get_secret_value() == ""
@@ -46,6 +50,12 @@ def test_a_relative_data_directory_is_found_from_anywhere(
     [
         ("TASK_QUEUE", "blue", "blue"),
         ("GATEWAY", "sandbox", GatewayKind.SANDBOX),
+        ("GATEWAY", "stripe", GatewayKind.STRIPE),
+        ("GATEWAY_URL", "http://127.0.0.1:8900", "http://127.0.0.1:8900"),
+        ("GATEWAY_URL", "https://pay.example.com/v1", "https://pay.example.com/v1"),
+        ("GATEWAY_URL", "", ""),
+        ("GATEWAY_TIMEOUT_S", "0.5", 0.5),
+        ("GATEWAY_TIMEOUT_S", "4", 4.0),
         ("HOLD_TTL_S", "60", 60),
         ("HOLD_TTL_S", "604800", 604800),
         ("WORKER_THREADS", "256", 256),
@@ -97,6 +107,16 @@ def test_variables_that_are_not_known_are_left_alone(monkeypatch: pytest.MonkeyP
         ("HEALTH_PORT", "65536"),
         ("HEALTH_PORT", "-1"),
         ("GATEWAY", "paypal"),
+        ("GATEWAY_URL", "pay.example.com"),
+        ("GATEWAY_URL", "ftp://pay.example.com"),
+        ("GATEWAY_URL", "https://"),
+        ("GATEWAY_URL", "https://pay.example.com\n"),
+        ("GATEWAY_URL", "https://pay.example.com/a b"),
+        ("GATEWAY_TIMEOUT_S", "0"),
+        ("GATEWAY_TIMEOUT_S", "-1"),
+        ("GATEWAY_TIMEOUT_S", "4.01"),
+        ("GATEWAY_TIMEOUT_S", "nan"),
+        ("GATEWAY_TIMEOUT_S", "inf"),
         ("GATEWAY", ""),
         ("TASK_QUEUE", ""),
     ],
@@ -128,12 +148,16 @@ def test_a_later_change_of_the_environment_does_not_matter(monkeypatch: pytest.M
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKOUT_DATABASE_URL", "postgresql://shop:canary@db/shop")
     monkeypatch.setenv("CHECKOUT_ORDER_TOKEN_KEYS", "0:canary")
+    monkeypatch.setenv("CHECKOUT_GATEWAY_KEY", "canary-key")
+    monkeypatch.setenv("CHECKOUT_GATEWAY_WEBHOOK_SECRET", "canary-webhook")
 
 
 @pytest.mark.usefixtures("secrets")
 def test_secrets_are_not_shown() -> None:
     settings = Settings()
     assert "canary" in settings.store_url
+    assert settings.gateway_key.get_secret_value() == "canary-key"
+    assert settings.gateway_webhook_secret.get_secret_value() == "canary-webhook"
     for shown in (repr(settings), str(settings), str(settings.model_dump())):
         assert "canary" not in shown
     assert "canary" not in settings.model_dump_json()

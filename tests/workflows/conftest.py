@@ -1,6 +1,7 @@
 """One time-skipping server for all workflow tests; a store and a worker for each."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest_asyncio
@@ -14,8 +15,9 @@ from tests.world import World, a_world
 from workflows.payloads import checkout_data_converter
 
 
-@pytest_asyncio.fixture(scope="session")
-async def env() -> AsyncGenerator[WorkflowEnvironment]:
+@asynccontextmanager
+async def a_time_skipping_server() -> AsyncGenerator[WorkflowEnvironment]:
+    """With a clock of its own, which skips while none of its workflows has anything to do."""
     started = await WorkflowEnvironment.start_time_skipping(
         data_converter=checkout_data_converter,
         test_server_existing_path=program("temporal-test-server"),
@@ -28,6 +30,19 @@ async def env() -> AsyncGenerator[WorkflowEnvironment]:
                 search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword),
             )
         )
+        yield started
+
+
+@pytest_asyncio.fixture(scope="session")
+async def env() -> AsyncGenerator[WorkflowEnvironment]:
+    async with a_time_skipping_server() as started:
+        yield started
+
+
+@pytest_asyncio.fixture
+async def own_env() -> AsyncGenerator[WorkflowEnvironment]:
+    """One test's own: what other tests left running does not hold up its clock."""
+    async with a_time_skipping_server() as started:
         yield started
 
 

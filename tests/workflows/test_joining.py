@@ -40,9 +40,8 @@ async def test_both_operations_at_once_become_one_order(world: World) -> None:
     assert numbers == {"000000001"}
     await world.handle(cart_id).result()
     order = world.store.order_book.find(cart_id=cart_id)
-    payment = world.store.sandbox_payments.find("PAY1")
+    payment = world.payment("PAY1")
     assert order is not None
-    assert payment is not None
     assert (payment.status == "captured") is (order.payment_id == "PAY1")
     world.assert_clean(orders=1)
 
@@ -73,7 +72,7 @@ async def test_who_joins_with_another_payment_does_not_have_it_captured(world: W
     statuses = {
         payment_id: payment.status
         for payment_id in ("PAY1", "FOREIGN")
-        if (payment := world.store.sandbox_payments.find(payment_id))
+        if (payment := world.payment(payment_id))
     }
     assert statuses == {"PAY1": "captured", "FOREIGN": "approved"}
     world.assert_clean(orders=1)

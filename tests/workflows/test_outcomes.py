@@ -189,11 +189,11 @@ async def test_a_payment_that_does_not_pay_for_this_cart_is_refused_and_left_alo
 ) -> None:
     world.store.carts.save(cart(world.id("cart")))
     world.pay(world.id("cart"), "15.00", **changes)
-    before = world.store.sandbox_payments.find(changes.get("id", "PAY1"))
+    before = world.payment(changes.get("id", "PAY1"))
     answer = await ask(world, Operation.COMPLETE_ORDER)
     assert (answer.code, answer.reason) == ("PAYMENT_ID_INVALID", "PAYMENT_ID_INVALID")
     assert answer.message == "The provided payment or transaction ID is invalid."
-    assert world.store.sandbox_payments.find(changes.get("id", "PAY1")) == before
+    assert world.payment(changes.get("id", "PAY1")) == before
     await assert_refused_and_reorderable(world, answer)
 
 
@@ -286,8 +286,7 @@ async def test_a_ready_cart_becomes_an_order(world: World, operation: Operation)
     assert order is not None
     captured = operation is Operation.COMPLETE_ORDER
     assert order.status == ("processing" if captured else "pending")
-    payment = world.store.sandbox_payments.find("PAY1")
-    assert payment is not None
+    payment = world.payment("PAY1")
     assert (payment.status is PaymentStatus.CAPTURED) is captured
     assert world.store.catalog.units() == {"apple": (98, 0), "pear": (99, 0)}
     assert world.store.audit.run().counts["events_unannounced"] == 0
@@ -328,8 +327,7 @@ async def test_a_changed_total_is_refused_before_anything_is_charged(
     world.pay(world.id("cart"), "15.00")
     answer = await ask(world, operation, expected_total=usd("14.99"))
     assert answer.reason is RefusalReason.TOTAL_CHANGED
-    payment = world.store.sandbox_payments.find("PAY1")
-    assert payment is not None
+    payment = world.payment("PAY1")
     assert payment.status is PaymentStatus.APPROVED
     await assert_refused_and_reorderable(world, answer)
 
@@ -346,8 +344,7 @@ async def test_so_is_a_total_that_the_shopper_was_not_shown(
     answer = await ask(world, operation)
     assert answer.reason is RefusalReason.TOTAL_CHANGED
     assert answer.message.endswith("The cart total has changed. Review the cart and try again.")
-    payment = world.store.sandbox_payments.find("PAY1")
-    assert payment is not None
+    payment = world.payment("PAY1")
     assert payment.status is PaymentStatus.APPROVED
     world.assert_clean(orders=0)
     world.store.shopping.show_total(world.id("cart"), usd("17.00"))

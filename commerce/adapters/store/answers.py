@@ -103,6 +103,7 @@ class Answers:
             order_number=order.number,
             token=self._tokens.seal(order.number),
             total=Money(amount_minor=order.grand_total_minor, currency=order.currency),
+            paid_at_gateway=order.payment_id is not None,
         )
 
 

@@ -16,11 +16,14 @@ from commerce.adapters.store.models import (
     OrderRow,
     OrderSequenceRow,
     OutboxRow,
+    PaymentClaimRow,
     StockRow,
 )
 from commerce.domain.carts import CartStatus
 from commerce.domain.model import Model
+from commerce.domain.money import Money
 from commerce.domain.orders import ORDER_NUMBER_DIGITS, OrderStatus
+from commerce.domain.payments import ClaimStatus
 from commerce.domain.stock import HoldStatus
 
 EXAMPLES = 5
@@ -50,6 +53,14 @@ class AuditReport(Model):
         return not self.violations
 
 
+class PaidOrder(Model):
+    """An order whose money comes through the gateway."""
+
+    number: str
+    total: Money
+    status: OrderStatus
+
+
 class SqlAudit:
     """Checks one consistent view of the store; sound while checkouts run."""
 
@@ -60,6 +71,27 @@ class SqlAudit:
         """Count, and check every rule."""
         with self._database.reading() as tx:
             return AuditReport(counts=self._counts(tx), violations=tuple(_violations(tx)))
+
+    def paid_orders(self) -> dict[str, PaidOrder]:
+        """The orders that are paid at the gateway, by their payment."""
+        with self._database.reading() as tx:
+            rows = tx.execute(
+                select(
+                    OrderRow.payment_id,
+                    OrderRow.number,
+                    OrderRow.grand_total_minor,
+                    OrderRow.currency,
+                    OrderRow.status,
+                ).where(OrderRow.payment_id.is_not(None))
+            ).all()
+        return {
+            str(payment_id): PaidOrder(
+                number=number,
+                total=Money(amount_minor=minor, currency=currency),
+                status=status,
+            )
+            for payment_id, number, minor, currency, status in rows
+        }
 
     def _counts(self, tx: Session) -> dict[str, int]:
         def count(query: Select[Any]) -> int:
@@ -88,6 +120,14 @@ class SqlAudit:
                 select(OrderRow.number).where(
                     OrderRow.payment_id.is_not(None), OrderRow.status == OrderStatus.PENDING
                 )
+            ),
+            "orders_in_payment_review": count(
+                select(OrderRow.number).where(OrderRow.status == OrderStatus.PAYMENT_REVIEW)
+            ),
+            "payments_claimed": count(
+                select(PaymentClaimRow.checkout_id)
+                .outerjoin(OrderRow, OrderRow.checkout_id == PaymentClaimRow.checkout_id)
+                .where(PaymentClaimRow.status == ClaimStatus.CLAIMED, OrderRow.number.is_(None))
             ),
             "events_unannounced": count(
                 select(OutboxRow.event_id).where(OutboxRow.announced_at.is_(None))
@@ -229,6 +269,18 @@ def _rules() -> dict[str, Select[Any]]:
                 no_digits != "",
             )
         ),
+        "an order's payment is claimed by its checkout": select(OrderRow.number)
+        .outerjoin(PaymentClaimRow, PaymentClaimRow.checkout_id == OrderRow.checkout_id)
+        .where(
+            OrderRow.payment_id.is_not(None),
+            or_(
+                func.coalesce(PaymentClaimRow.status, ClaimStatus.GIVEN_UP) != ClaimStatus.CLAIMED,
+                PaymentClaimRow.payment_id.is_distinct_from(OrderRow.payment_id),
+            ),
+        ),
+        "a payment that was given up pays for no order": select(OrderRow.number)
+        .join(PaymentClaimRow, PaymentClaimRow.payment_id == OrderRow.payment_id)
+        .where(PaymentClaimRow.status == ClaimStatus.GIVEN_UP),
         "every order has its event in the outbox": select(OrderRow.number)
         .outerjoin(OutboxRow, OutboxRow.order_number == OrderRow.number)
         .where(OutboxRow.event_id.is_(None)),

@@ -94,6 +94,7 @@ def fill(row: CartRow, cart: Cart, now: datetime) -> None:
     row.shipping_method = cart.shipping_method
     row.payment_method = cart.payment.method if cart.payment else None
     row.purchase_order_number = cart.payment.purchase_order_number if cart.payment else ""
+    row.payment_id = cart.payment.payment_id if cart.payment else ""
     row.shown_total = cart.shown_total
     row.status = CartStatus.ACTIVE
     row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
@@ -127,7 +128,9 @@ def to_cart(row: CartRow, lines: tuple[CartLine, ...]) -> Cart:
     payment = None
     if row.payment_method is not None:
         payment = PaymentChoice(
-            method=row.payment_method, purchase_order_number=row.purchase_order_number
+            method=row.payment_method,
+            purchase_order_number=row.purchase_order_number,
+            payment_id=row.payment_id,
         )
     return Cart(
         id=row.id,

@@ -19,7 +19,7 @@ from commerce.adapters.store.cart_rows import (
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import CartRow, HoldRow, OrderRow, ProductRow, StoreRow
-from commerce.contract import Checkout, CheckoutRequest, LockedCart, Outcome
+from commerce.contract import Checkout, CheckoutRequest, Extension, LockedCart, Outcome
 from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus
 from commerce.domain.checks import cart_refusal
@@ -201,6 +201,25 @@ class SqlCarts:
             raise CartNotHeldError("the cart is no longer locked by this checkout")
         return snapshot
 
+    def extend(self, checkout: Checkout, digest: str) -> Extension:
+        """Keep cart and stock set aside for longer, for a payment that is waited for.
+
+        Stock that was set aside and has expired is taken again if there is some left.
+
+        Raises:
+            CartNotHeldError: The cart is no longer locked by this checkout, or it is being undone.
+        """
+        with self._database.transaction() as tx:
+            row = locked_row(tx, checkout.request.cart_id)
+            if row is None or row.locked_by != checkout.id or row.snapshot_digest != digest:
+                raise CartNotHeldError("the cart is no longer locked by this checkout")
+            row.lock_expires_at = self._database.now() + self._lock_ttl
+            held = self._stock.extend(tx, checkout.id)
+            snapshot = row.snapshot
+        assert snapshot is not None, "a locked cart has a snapshot"
+        held = held or self._stock.hold(checkout, snapshot) is None
+        return Extension(seconds=self._lock_ttl.total_seconds(), held=held)
+
     def unlock(self, checkout: Checkout, refusal: Refusal) -> Outcome:
         """Give the cart back and store the refusal; the order, if there is one after all.
 
@@ -239,4 +258,5 @@ def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
         items=sum(line.quantity for line in snapshot.lines),
         lines=len(snapshot.lines),
         total=snapshot.totals().grand_total,
+        paid_at_gateway=snapshot.cart.payment is not None and snapshot.cart.payment.is_online,
     )

@@ -85,6 +85,22 @@ class SqlStock:
         if status is HoldStatus.EXPIRED:
             self._take(tx, checkout.id, wanted, fresh)
 
+    def extend(self, tx: Session, checkout_id: str) -> bool:
+        """Hold for longer; False when the hold has expired.
+
+        Raises:
+            CartNotHeldError: This checkout's hold was released.
+        """
+        status = self._locked(tx, checkout_id)
+        if status is HoldStatus.RELEASED:
+            raise CartNotHeldError("the hold of this checkout was released")
+        tx.execute(
+            update(HoldRow)
+            .where(HoldRow.checkout_id == checkout_id, HoldRow.status == HoldStatus.HELD)
+            .values(expires_at=self._database.now() + self._hold_ttl)
+        )
+        return status is HoldStatus.HELD
+
     def release(self, checkout: Checkout) -> None:
         """Give back what this checkout holds, and refuse a late hold of it."""
         with self._database.transaction() as tx:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, TypeDecorator
@@ -24,7 +25,7 @@ from commerce.domain.carts import CartSnapshot, CartStatus, ProductKind
 from commerce.domain.errors import Refusal
 from commerce.domain.money import Money
 from commerce.domain.orders import OrderStatus
-from commerce.domain.payments import PaymentStatus
+from commerce.domain.payments import ClaimStatus
 from commerce.domain.stock import HoldStatus
 from commerce.domain.taxes import TaxRate
 
@@ -99,9 +100,9 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         str: String(255),
         CartStatus: _names(CartStatus),
+        ClaimStatus: _names(ClaimStatus),
         HoldStatus: _names(HoldStatus),
         OrderStatus: _names(OrderStatus),
-        PaymentStatus: _names(PaymentStatus),
         ProductKind: _names(ProductKind),
         Address: AsJson(Address),
         CartSnapshot: AsJson(CartSnapshot),
@@ -199,6 +200,7 @@ class CartRow(Base):
     shipping_method: Mapped[str | None]
     payment_method: Mapped[str | None]
     purchase_order_number: Mapped[str]
+    payment_id: Mapped[str] = mapped_column(server_default="")
     status: Mapped[CartStatus]
     locked_by: Mapped[str | None]
     lock_expires_at: Mapped[datetime | None]
@@ -363,14 +365,33 @@ class OutboxRow(Base):
     announced_at: Mapped[datetime | None]
 
 
-class SandboxPaymentRow(Base):
-    """A payment of the development gateway."""
+class PaymentClaimRow(Base):
+    """The payment that a checkout has claimed. One that was given up stays, for late claims."""
 
-    __tablename__ = "sandbox_payments"
+    __tablename__ = "payment_claims"
 
-    id: Mapped[str] = mapped_column(primary_key=True)
+    checkout_id: Mapped[str] = mapped_column(primary_key=True)
     cart_id: Mapped[str]
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str]
-    status: Mapped[PaymentStatus]
-    capture_key: Mapped[str | None]
+    payment_id: Mapped[str | None] = mapped_column(index=True)
+    status: Mapped[ClaimStatus]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(
+            "uq_payment_claims_payment_id",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("status = 'claimed'"),
+            sqlite_where=text("status = 'claimed'"),
+        ),
+    )
+
+
+class WebhookEventRow(Base):
+    """An event of a gateway that was dealt with."""
+
+    __tablename__ = "webhook_events"
+
+    gateway: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]

@@ -12,14 +12,17 @@ from commerce.adapters.store.models import (
     OrderRow,
     OrderSequenceRow,
     OutboxRow,
+    PaymentClaimRow,
 )
-from commerce.contract import Checkout, OrderEvent, Outcome
-from commerce.domain.carts import CartSnapshot, CartStatus
+from commerce.contract import Checkout, CheckoutRequest, OrderEvent, Outcome
+from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.orders import OrderStatus, order_number
-from commerce.domain.payments import PAID_AT_GATEWAY
+from commerce.domain.payments import PAID_AT_GATEWAY, ClaimStatus, PaymentChoice
 from commerce.domain.stock import demand
+
+_UNCAPTURED = (OrderStatus.PENDING, OrderStatus.PAYMENT_REVIEW)
 
 
 class SqlOrders:
@@ -64,12 +67,14 @@ class SqlOrders:
         snapshot = cart.snapshot
         if cart.snapshot_digest != digest:
             return refuse(RefusalReason.CART_CHANGED)
-        if request.payment_id and self._payment_used(tx, request.payment_id):
-            return refuse(RefusalReason.PAYMENT_ID_INVALID)
+        claim = tx.get(PaymentClaimRow, checkout.id)
+        payment_id = claim.payment_id if claim and claim.status is ClaimStatus.CLAIMED else None
+        if payment_id is None and (claim or _is_paid_at_gateway(request, snapshot.cart)):
+            return refuse(RefusalReason.CART_CHANGED)
         self._stock.ensure_held(tx, checkout, demand(snapshot.lines))
         self._stock.commit(tx, checkout.id)
         number = self._next_number(tx, snapshot.store.order_prefix)
-        order = self._write(tx, checkout, snapshot, number)
+        order = self._write(tx, checkout, snapshot, number, payment_id)
         cart.status = CartStatus.CONVERTED
         cart.locked_by = cart.lock_expires_at = cart.snapshot = cart.snapshot_digest = None
         cart.updated_at = self._database.now()
@@ -98,10 +103,18 @@ class SqlOrders:
         return order_number(prefix, value)
 
     def _write(
-        self, tx: Session, checkout: Checkout, snapshot: CartSnapshot, number: str
+        self,
+        tx: Session,
+        checkout: Checkout,
+        snapshot: CartSnapshot,
+        number: str,
+        payment_id: str | None,
     ) -> OrderRow:
-        request, cart, totals = checkout.request, snapshot.cart, snapshot.totals()
-        at_gateway = request.operation is Operation.COMPLETE_ORDER
+        cart, totals = snapshot.cart, snapshot.totals()
+        choice = cart.payment
+        if payment_id and not (choice and choice.is_online):
+            choice = PaymentChoice(method=PAID_AT_GATEWAY)
+        assert choice is not None, "a checkout without a method is refused"
         order = OrderRow(
             number=number,
             cart_id=cart.id,
@@ -114,13 +127,9 @@ class SqlOrders:
             shipping_address=None if snapshot.is_virtual else cart.shipping_address,
             billing_address=cart.billing_address,
             shipping_method=None if snapshot.is_virtual else cart.shipping_method,
-            payment_method=PAID_AT_GATEWAY
-            if at_gateway or not cart.payment
-            else cart.payment.method,
-            purchase_order_number=cart.payment.purchase_order_number
-            if cart.payment and not at_gateway
-            else "",
-            payment_id=request.payment_id or None,
+            payment_method=choice.method,
+            purchase_order_number=choice.purchase_order_number,
+            payment_id=payment_id,
             currency=totals.grand_total.currency,
             subtotal_minor=totals.subtotal.amount_minor,
             shipping_minor=totals.shipping.amount_minor,
@@ -153,21 +162,12 @@ class SqlOrders:
         )
         return order
 
-    def payment_used(self, payment_id: str) -> bool:
-        """Whether an order was already paid with this payment."""
-        with self._database.transaction() as tx:
-            return self._payment_used(tx, payment_id)
-
-    def _payment_used(self, tx: Session, payment_id: str) -> bool:
-        used = select(OrderRow.number).where(OrderRow.payment_id == payment_id)
-        return tx.scalars(used).one_or_none() is not None
-
     def payment_to_capture(self, order_number: str) -> str | None:
         """The payment that the order was created with, while it has not been captured."""
         with self._database.transaction() as tx:
             return tx.scalars(
                 select(OrderRow.payment_id).where(
-                    OrderRow.number == order_number, OrderRow.status == OrderStatus.PENDING
+                    OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED)
                 )
             ).one_or_none()
 
@@ -176,8 +176,17 @@ class SqlOrders:
         with self._database.transaction() as tx:
             tx.execute(
                 update(OrderRow)
-                .where(OrderRow.number == order_number, OrderRow.status == OrderStatus.PENDING)
+                .where(OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED))
                 .values(status=OrderStatus.PROCESSING)
+            )
+
+    def mark_for_review(self, order_number: str) -> None:
+        """Note that the money could not be taken: a person has to look."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                update(OrderRow)
+                .where(OrderRow.number == order_number, OrderRow.status == OrderStatus.PENDING)
+                .values(status=OrderStatus.PAYMENT_REVIEW)
             )
 
     def pending_event(self, order_number: str) -> OrderEvent | None:
@@ -206,3 +215,8 @@ class SqlOrders:
                 .where(OutboxRow.event_id == event_id, OutboxRow.announced_at.is_(None))
                 .values(announced_at=self._database.now())
             )
+
+
+def _is_paid_at_gateway(request: CheckoutRequest, cart: Cart) -> bool:
+    chosen = cart.payment is not None and cart.payment.is_online
+    return chosen or request.operation is Operation.COMPLETE_ORDER

@@ -11,7 +11,7 @@ from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.order_book import SqlOrderBook
 from commerce.adapters.store.orders import SqlOrders
-from commerce.adapters.store.sandbox_payments import SandboxPayments
+from commerce.adapters.store.payments import SqlPaymentClaims, SqlSeenEvents
 from commerce.adapters.store.shopping import SqlShopping
 from commerce.adapters.store.stores import SqlStores
 from commerce.adapters.tokens import SealedTokens
@@ -34,7 +34,8 @@ class SqlStore:
     stores: SqlStores
     catalog: SqlCatalog
     audit: SqlAudit
-    sandbox_payments: SandboxPayments
+    claims: SqlPaymentClaims
+    seen_events: SqlSeenEvents
 
 
 def build_store(
@@ -61,7 +62,8 @@ def build_store(
         stores=SqlStores(database),
         catalog=SqlCatalog(database, stock),
         audit=SqlAudit(database),
-        sandbox_payments=SandboxPayments(database),
+        claims=SqlPaymentClaims(database),
+        seen_events=SqlSeenEvents(database),
     )
 
 

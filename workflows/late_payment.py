@@ -1,0 +1,59 @@
+"""A payment that changes when no checkout of its cart runs: money and orders still agree."""
+
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from commerce.contract import (
+        ANOTHER_REQUEST,
+        ANSWER_UPDATE,
+        LATE_PAYMENT_TYPE,
+        PAYMENT_CHANGED_SIGNAL,
+        Answer,
+        CheckoutRequest,
+        PaymentNotice,
+        Settled,
+    )
+    from workflows.policies import SETTLE_PAYMENT, StepError
+
+
+@workflow.defn(name=LATE_PAYMENT_TYPE)
+class LatePaymentWorkflow:
+    """Runs under the id of the cart's checkout, so that none runs beside it: callers wait."""
+
+    @workflow.init
+    def __init__(self, notice: PaymentNotice) -> None:
+        self._changed = False
+
+    @workflow.run
+    async def run(self, notice: PaymentNotice) -> Settled:
+        """Capture what belongs to an order, and give back what belongs to none."""
+        while True:
+            self._changed = False
+            try:
+                settled = await SETTLE_PAYMENT.run(notice, "Settle a payment that came late")
+            except StepError as error:
+                raise ApplicationError("the payment could not be settled") from error
+            if not self._changed:
+                workflow.set_current_details(f"- {settled.what}")
+                return settled
+
+    @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")
+    def payment_changed(self) -> None:
+        """It has changed again, or is what this run was started for."""
+        self._changed = True
+
+    @workflow.update(name=ANSWER_UPDATE, description="Refused: ask again when this run is over.")
+    async def answer(self, request: CheckoutRequest) -> Answer:
+        """Never reached: the validator turns every request away."""
+        _turn_away()
+
+    @answer.validator
+    def _may_not_join(self, request: CheckoutRequest) -> None:
+        _turn_away()
+
+
+def _turn_away() -> NoReturn:
+    raise ApplicationError("a late payment is being settled", type=ANOTHER_REQUEST)
