@@ -101,9 +101,13 @@ async def a_world(
     url: str = "",
     gateway_timeout_s: float = 4,
     gateway_hang_s: float = HANG_S,
+    changed: dict[str, Any] | None = None,
     **worker_options: Any,
 ) -> AsyncGenerator[World]:
-    """A store with apples (100) and pears (100), and a worker of its own."""
+    """A store with apples (100) and pears (100), and a worker of its own.
+
+    It pays at the sandbox gateway, unless the settings that are ``changed`` name another.
+    """
     clock = ShiftedClock()
     database = Database(url or f"sqlite:///{directory}/store.db", clock)
     upgrade(database)
@@ -121,6 +125,7 @@ async def a_world(
         task_queue=f"test-{uuid.uuid4().hex}",
         shutdown_grace_s=2,
     )
+    settings = settings.model_copy(update=changed or {})
     faults = Faults()
     client = CheckoutClient(temporal, settings.task_queue)
     opened = open_gateway(settings)

@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from temporalio.client import WorkflowFailureError
 
+from client import OrderPlaced, Pending
+from commerce.domain.payments import PaymentMethod
 from tests.builders import cart
 from tests.faults import Mode
 from tests.server import a_server
@@ -88,6 +90,56 @@ async def cancelled(world: World, name: str) -> None:
     await call
 
 
+async def placed_online(world: World, name: str) -> None:
+    methods = ["checkmo", PaymentMethod.SMART_BUTTONS]
+    world.store.stores.change("default", {"payment_methods": methods})
+    choice = {"method": PaymentMethod.SMART_BUTTONS, "payment_id": "PAY1"}
+    world.store.carts.save(cart(world.id(name), payment=choice))
+    world.pay(world.id(name), "15.00")
+    await world.client.place_order(world.id(name), deadline=DEADLINE)
+
+
+async def declined(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="declined")
+    await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+
+
+async def pending(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="3ds_abandoned")
+    told = await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    assert isinstance(told, Pending)
+    world.gateway.shopper("PAY1", "authenticate")
+    await world.client.payment_changed(world.id(name), "PAY1")
+    await told.wait(DEADLINE)
+
+
+async def voided(world: World, name: str) -> None:
+    world.faults.fail("create_order", Mode.BEFORE, for_good=True)
+    await complete(world, name)
+
+
+async def payment_review(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="capture_declined")
+    answer = await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    assert isinstance(answer, OrderPlaced)
+    while world.store.audit.run().counts["orders_in_payment_review"] == 0:
+        await asyncio.sleep(0.1)
+    world.gateway.behave("PAY1", "approved")
+    await world.client.payment_changed(world.id(name), "PAY1")
+
+
+async def late_payment(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="3ds_abandoned")
+    await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    await world.handle(world.id(name)).terminate()
+    world.gateway.shopper("PAY1", "authenticate")
+    await world.client.payment_changed(world.id(name), "PAY1")
+
+
 PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     place,
     complete,
@@ -100,6 +152,12 @@ PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     failed_for_good,
     aborted,
     cancelled,
+    placed_online,
+    declined,
+    pending,
+    voided,
+    payment_review,
+    late_payment,
 )
 
 

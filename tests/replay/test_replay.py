@@ -11,6 +11,7 @@ from commerce.contract import WORKFLOW_TYPE, CheckoutRequest, LockedCart, Outcom
 from commerce.domain.errors import Refusal
 from tests.replay.record import HISTORIES, PATHS
 from workflows.checkout import CheckoutWorkflow
+from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
@@ -21,7 +22,7 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def replayer(kind: type = CheckoutWorkflow) -> Replayer:
-    return Replayer(workflows=[kind], data_converter=checkout_data_converter)
+    return Replayer(workflows=[kind, LatePaymentWorkflow], data_converter=checkout_data_converter)
 
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)

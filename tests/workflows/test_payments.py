@@ -27,6 +27,7 @@ from client import (
 from commerce.contract import PAYMENT_CHANGED_SIGNAL
 from commerce.domain.orders import OrderStatus
 from commerce.domain.payments import PaymentMethod, PaymentStatus
+from sandbox_gateway.scripts import SCRIPTS
 from tests.builders import cart, product
 from tests.faults import Mode
 from tests.world import DEADLINE, World, a_world
@@ -57,6 +58,7 @@ ORDERS = (
 DECLINES = {
     "declined": DeclineReason.DECLINED,
     "insufficient_funds": DeclineReason.INSUFFICIENT_FUNDS,
+    "expired": DeclineReason.EXPIRED,
     "3ds_declined": DeclineReason.DECLINED,
     "review_declined": DeclineReason.DECLINED,
 }
@@ -121,6 +123,10 @@ def moved(world: World, payment_id: str = "PAY1") -> tuple[int, int, int, int]:
 
 
 # -- every scripted behaviour, in both operations -----------------------------------------------
+
+
+def test_every_script_of_the_gateway_is_played_here() -> None:
+    assert {*ORDERS, *DECLINES, "3ds_abandoned", "capture_declined"} == set(SCRIPTS)
 
 
 @pytest.mark.parametrize("operation", Operation)
