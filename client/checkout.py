@@ -324,6 +324,10 @@ class CheckoutClient:
                     raise CheckoutUnavailableError(f"the checkout broke: {error}") from error
                 if error.cause.type not in (ANOTHER_REQUEST, _RUN_ENDED):
                     raise CheckoutUnavailableError(f"the checkout broke: {error.cause}") from error
+                waits_for = await self._waits_for(request.cart_id)
+                if waits_for is not None:  # for longer than a caller waits
+                    pending = PaymentPending(waits_for=waits_for)
+                    return Answer(fingerprint=request.fingerprint, outcome=pending)
                 await self._join(request)
             except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
                 _raise_if_cancelled()

@@ -161,6 +161,7 @@ class CheckoutWorkflow:
         result: PaymentResult = pending
         try:
             while isinstance(result, PaymentPending):
+                self._check_not_stopped()  # a stop that a step has swallowed
                 self._wait_for(result.waits_for)
                 if wait.is_over(result.waits_for, workflow.now()):
                     return refuse(RefusalReason.PAYMENT_EXPIRED)

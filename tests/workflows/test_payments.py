@@ -339,6 +339,48 @@ async def test_an_abort_while_a_payment_is_pending_voids_it(world: World) -> Non
     world.assert_clean(orders=0)
 
 
+@pytest.mark.parametrize("step", ["verify_payment", "extend_hold"])
+@pytest.mark.parametrize("by_cancel", [False, True])
+async def test_an_abort_while_the_gateway_is_asked_for_a_pending_payment_is_heard(
+    world: World, step: str, by_cancel: bool
+) -> None:
+    cart_id = ready(world, Operation.COMPLETE_ORDER, script=SHOPPER)
+    if step == "extend_hold":
+        world.faults.fail(step, Mode.BEFORE, times=1000)
+    pending = await order(world, Operation.COMPLETE_ORDER)
+    assert isinstance(pending, Pending)
+    world.faults.fail(step, Mode.BEFORE, times=1000)
+    await world.client.payment_changed(cart_id, "PAY1")
+    await world.faults.has_failed.wait()
+    if by_cancel:
+        await world.handle(cart_id).cancel()
+    else:
+        await world.abort(cart_id, "fraud")
+    answer = await pending.wait(DEADLINE)
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.ABORTED
+    assert world.payment().status is PaymentStatus.VOIDED
+    world.assert_clean(orders=0)
+
+
+async def test_who_asks_for_something_else_meanwhile_is_told_what_is_waited_for(
+    world: World,
+) -> None:
+    cart_id = ready(world, Operation.COMPLETE_ORDER, script=SHOPPER)
+    pending = await order(world, Operation.COMPLETE_ORDER)
+    assert isinstance(pending, Pending)
+    other = await world.client.place_order(cart_id, deadline=DEADLINE)
+    assert isinstance(other, Pending)
+    assert other.waits_for is WaitsFor.SHOPPER
+    world.gateway.shopper("PAY1", "decline")
+    await world.client.payment_changed(cart_id, "PAY1")
+    assert isinstance(await pending.wait(DEADLINE), Refused)
+    assert isinstance(await other.wait(DEADLINE), OrderPlaced)
+    await world.handle(cart_id).result()
+    assert moved(world) == UNTOUCHED
+    world.assert_clean(orders=1)
+
+
 async def test_a_gateway_that_does_not_answer_while_a_payment_is_pending_is_waited_for(
     own_env: WorkflowEnvironment, patient: World
 ) -> None:
