@@ -326,7 +326,7 @@ async def test_a_success_that_did_nothing_is_no_success(
     assert await change(scripted_gateway, name) == outcome
 
 
-@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("status", [400, 402, 500])
 @pytest.mark.parametrize(
     ("name", "answer"),
     [

@@ -240,7 +240,7 @@ class StripeGateway:
             answer = await call
             return model.model_validate(answer.to_dict())
         except stripe.CardError as error:
-            return _Failure(PaymentDeclined(reason=_reason(error)))
+            return _Failure(PaymentDeclined(reason=_reason(error)), repeated=_is_repeated(error))
         except stripe.IdempotencyError:
             return _Failure(PaymentInvalid())
         except stripe.InvalidRequestError as error:
