@@ -125,8 +125,10 @@ async def payment_review(world: World, name: str) -> None:
     world.pay(world.id(name), "15.00", script="capture_declined")
     answer = await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
     assert isinstance(answer, OrderPlaced)
-    while world.store.audit.run().counts["orders_in_payment_review"] == 0:
+    in_review = 0
+    while not in_review:
         await asyncio.sleep(0.1)
+        in_review = world.store.audit.run().counts["orders_in_payment_review"]
     world.gateway.behave("PAY1", "approved")
     await world.client.payment_changed(world.id(name), "PAY1")
 

@@ -50,7 +50,7 @@ def ready(world: World, **changes: Any) -> str:
 
 
 async def complete(world: World, payment_id: str, **how: Any) -> Any:
-    given = {"deadline": DEADLINE, **how}
+    given: dict[str, Any] = {"deadline": DEADLINE, **how}
     return await world.client.complete_order(world.id("cart"), payment_id, **given)
 
 
