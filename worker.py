@@ -54,6 +54,7 @@ def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Calla
         carts.lock_cart,
         carts.extend_hold,
         carts.unlock_cart,
+        carts.note_request,
         carts.store_answer,
         stock.hold_stock,
         stock.release_stock,

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from commerce.contract import (
     Checkout,
+    CheckoutRequest,
     ExtensionResult,
     LockResult,
     OtherRequest,
@@ -50,6 +51,14 @@ class CartActivities:
         Idempotent by the checkout id that holds the lock. Undoes ``lock_cart``.
         """
         return self._carts.unlock(undo.checkout, undo.refusal)
+
+    @activity.defn(name="note_request")
+    def note_request(self, request: CheckoutRequest) -> None:
+        """Note that a request that joined was told to ask again: it asked before the outcome.
+
+        Idempotent by the request's key. Needs no undo.
+        """
+        self._carts.note(request)
 
     @activity.defn(name="store_answer")
     def store_answer(self, other: OtherRequest) -> Outcome:

@@ -16,10 +16,12 @@ from commerce.contract import (
     Settled,
     SnapshotRef,
     Undo,
+    workflow_id,
 )
 from commerce.domain.carts import CartSnapshot
 from commerce.domain.checks import payment_method_refusal
 from commerce.domain.errors import Operation, Refusal, RefusalReason, declined, refuse
+from commerce.domain.money import Money
 from commerce.domain.payments import (
     ClaimStatus,
     DeclineReason,
@@ -46,6 +48,7 @@ _OPEN = {
     PaymentStatus.PENDING,
     PaymentStatus.AUTHORIZED,
 }
+_R = RefusalReason
 Result = TypeVar("Result")
 
 
@@ -84,21 +87,25 @@ class PaymentActivities:
             payment = await self._look_up(payment_id)
             due = snapshot.totals().grand_total
             ours = await _call(lambda: self._claims.has_claimed(checkout, payment_id))
+            if ours and payment is None:
+                raise _unanswered("look-up")  # it was known when it was claimed
             if payment is None or not may_pay(payment, checkout.request.cart_id, due, ours):
-                return await self._let_go(checkout, refuse(RefusalReason.PAYMENT_ID_INVALID))
+                reason = _R.PAYMENT_EXPIRED if ours else _R.PAYMENT_ID_INVALID
+                return refuse(reason)
             if not await _call(lambda: self._claims.claim(checkout, ref.digest, payment_id)):
-                return refuse(RefusalReason.PAYMENT_ID_INVALID)
+                return refuse(_R.PAYMENT_ID_INVALID)
         except CartNotHeldError:
-            return refuse(RefusalReason.CART_CHANGED)
+            return refuse(_R.CART_CHANGED)
         match await self._authorize(payment, f"{checkout.id}/authorize"):
             case PaymentApproved():
                 return Passed()
             case PaymentPending() as pending:
                 return pending
             case PaymentDeclined(reason=reason):
-                return await self._let_go(checkout, declined(reason))
+                await _call(lambda: self._claims.let_go(checkout))
+                return declined(reason)
             case PaymentInvalid():
-                return await self._let_go(checkout, refuse(RefusalReason.PAYMENT_ID_INVALID))
+                return refuse(_R.PAYMENT_EXPIRED)
             case PaymentUnknown():
                 raise _unanswered("authorize")
 
@@ -110,11 +117,9 @@ class PaymentActivities:
             return PaymentPending(waits_for=payment.waits_for)
         if payment.status is PaymentStatus.DECLINED:
             return PaymentDeclined(reason=payment.decline or DeclineReason.DECLINED)
-        return PaymentApproved()
-
-    async def _let_go(self, checkout: Checkout, refusal: Refusal) -> Refusal:
-        await _call(lambda: self._claims.let_go(checkout))
-        return refusal
+        if payment.status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED):
+            return PaymentApproved()
+        return PaymentUnknown()
 
     @activity.defn(name="void_payment")
     async def void_payment(self, undo: Undo) -> None:
@@ -139,10 +144,11 @@ class PaymentActivities:
         return "nothing open"
 
     @activity.defn(name="capture_payment")
-    async def capture_payment(self, order: PlacedOrder) -> None:
+    async def capture_payment(self, order: PlacedOrder) -> Settled | None:
         """Take the money for the order, once: by the payment that it was created with.
 
-        Not by the request's, which may have joined the checkout of another request.
+        Not by the request's, which may have joined the checkout of another request. A payment that
+        was voided or refunded at the gateway is gone: the order stays in payment review.
 
         Idempotent by asking first, and by the gateway's key ``<payment id>/capture``, the same in
         every run. Not undone: the order exists.
@@ -150,25 +156,31 @@ class PaymentActivities:
         Raises:
             ApplicationError: ``CANNOT_BE_CAPTURED``: the gateway refuses for good.
         """
-        await self._capture(order.order_number)
+        return await self._capture(order.order_number, order.total)
 
-    async def _capture(self, number: str) -> None:
+    async def _capture(self, number: str, total: Money | None = None) -> Settled:
         payment_id = await _call(lambda: self._orders.payment_to_capture(number))
         if payment_id is None:
-            return
+            return Settled(what="captured")
         payment = await self._look_up(payment_id)
-        if payment is None or payment.status is not PaymentStatus.CAPTURED:
+        if payment is None:
+            raise _unanswered("look-up")  # it was known when the order was made
+        if payment.status in (PaymentStatus.VOIDED, PaymentStatus.REFUNDED):
+            await _call(lambda: self._orders.mark_for_review(number))
+            return Settled(what=f"{payment.status} at the gateway", gone=True)
+        if total not in (None, payment.amount):
+            raise _cannot_be_captured("it is of another amount")
+        if payment.status is not PaymentStatus.CAPTURED:
             await self._take(payment, f"{payment_id}/capture")
         await _call(lambda: self._orders.mark_captured(number))
+        return Settled(what="captured")
 
-    async def _take(self, payment: Payment | None, key: str) -> None:
-        outcome: GatewayOutcome = PaymentInvalid()
-        if payment is not None and payment.status is PaymentStatus.AUTHORIZED:
-            outcome = await self._gateway.capture(payment, key)
+    async def _take(self, payment: Payment, key: str) -> None:
+        if payment.status is not PaymentStatus.AUTHORIZED:
+            raise _cannot_be_captured(f"it is {payment.status}")
+        outcome = await self._gateway.capture(payment, key)
         if isinstance(outcome, PaymentDeclined | PaymentInvalid):
-            raise ApplicationError(
-                f"the gateway says {outcome.kind}", type=CANNOT_BE_CAPTURED, non_retryable=True
-            )
+            raise _cannot_be_captured(f"the gateway says {outcome.kind}")
         _require_approved(outcome, "capture")
 
     @activity.defn(name="review_payment")
@@ -181,26 +193,30 @@ class PaymentActivities:
 
     @activity.defn(name="settle_payment")
     async def settle_payment(self, notice: PaymentNotice) -> Settled:
-        """Settle a payment that changed when no checkout of its cart was running.
+        """Settle a payment that changed, and that no checkout of its cart uses.
 
         The payment of an order is captured; one that a checkout has claimed or given up, and that
-        became no order, is voided or refunded. Any other is the shopper's, and stays.
+        became no order, is voided or refunded. Any other is the shopper's, and stays. Only a run
+        under the cart's own workflow id may ask for it: no checkout can run beside that.
 
-        Idempotent by asking first, and by keys of the order or of the payment. Needs no undo.
+        Idempotent by asking first, and by keys of the payment. Needs no undo.
         """
         claim = await _call(lambda: self._claims.find(notice.payment_id))
         if claim is None or claim.status is ClaimStatus.LET_GO:
             return Settled(what="nobody's")
+        if activity.info().workflow_id != workflow_id(claim.cart_id):
+            return Settled(what="of another cart")
         number = claim.order_number
         if number is not None:
             try:
-                await self._capture(number)
+                return await self._capture(number)
             except ApplicationError as error:
                 if error.type != CANNOT_BE_CAPTURED:
                     raise
                 await _call(lambda: self._orders.mark_for_review(number))
                 return Settled(what="in payment review")
-            return Settled(what="captured")
+        if not await _call(lambda: self._claims.abandon(notice.payment_id, claim.cart_id)):
+            raise ApplicationError("an order was made of it meanwhile")  # tried again: captured
         return Settled(what=await self._undo(notice.payment_id, f"{notice.payment_id}/late"))
 
     async def _look_up(self, payment_id: str) -> Payment | None:
@@ -228,7 +244,7 @@ def _method_refusal(checkout: Checkout, snapshot: CartSnapshot) -> Refusal | Non
             return refusal
     expected = (request.expected_total, snapshot.cart.shown_total)
     if any(total not in (None, due) for total in expected):
-        return refuse(RefusalReason.TOTAL_CHANGED)
+        return refuse(_R.TOTAL_CHANGED)
     return None
 
 
@@ -250,6 +266,11 @@ def _require_approved(outcome: GatewayOutcome, call: str) -> None:
         raise _unanswered(call)
     if not isinstance(outcome, PaymentApproved):
         raise ApplicationError(f"the gateway says {outcome.kind} to the {call}")
+
+
+def _cannot_be_captured(why: str) -> ApplicationError:
+    message = f"the payment cannot be captured: {why}"
+    return ApplicationError(message, type=CANNOT_BE_CAPTURED, non_retryable=True)
 
 
 def _unanswered(call: str) -> ApplicationError:

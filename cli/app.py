@@ -268,6 +268,8 @@ def audit(data_dir: Path, as_json: bool) -> None:
 def _run_demo(
     data_dir: Path, running: Running | Embedded, concurrency: int, baskets: int | None
 ) -> bool:
+    if not running.gateway_url:
+        raise CliError("the demo pays at the sandbox gateway, and CHECKOUT_GATEWAY names another")
     settings = load_settings(data_dir)
     gateway = SandboxGateway(running.gateway_url, settings.gateway_key.get_secret_value())
     with opened_store(data_dir) as opened:

@@ -90,8 +90,8 @@ class _Child:
 
     @property
     def exit_status(self) -> int | None:
-        assert self.process is not None
-        return self.process.poll()
+        """None while it runs, or was never wanted."""
+        return self.process.poll() if self.process else None
 
     def stop(self) -> None:
         if self.process is None or self.process.poll() is not None:
@@ -131,7 +131,8 @@ class Embedded:
         self.address = f"{LOOPBACK}:{ports.temporal}"
         self.ui_url = f"http://{LOOPBACK}:{ports.ui}"
         self.api_url = f"http://{LOOPBACK}:{ports.api}/graphql"
-        self.gateway_url = f"http://{LOOPBACK}:{ports.gateway}"
+        is_sandbox = settings.gateway is not GatewayKind.STRIPE
+        self.gateway_url = f"http://{LOOPBACK}:{ports.gateway}" if is_sandbox else ""
         self._settings = settings
         self._health_port = _free_port()
         environment = {
@@ -154,11 +155,16 @@ class Embedded:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
             "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
-            "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
-            "CHECKOUT_GATEWAY_URL": self.gateway_url,
-            "CHECKOUT_GATEWAY_KEY": settings.gateway_key.get_secret_value(),
-            "CHECKOUT_GATEWAY_WEBHOOK_SECRET": settings.gateway_webhook_secret.get_secret_value(),
         }
+        if is_sandbox:
+            ours |= {
+                "CHECKOUT_GATEWAY": GatewayKind.SANDBOX,
+                "CHECKOUT_GATEWAY_URL": self.gateway_url,
+                "CHECKOUT_GATEWAY_KEY": settings.gateway_key.get_secret_value(),
+                "CHECKOUT_GATEWAY_WEBHOOK_SECRET": (
+                    settings.gateway_webhook_secret.get_secret_value()
+                ),
+            }
         self._gateway = _Child(
             "sandbox gateway",
             [
@@ -196,9 +202,10 @@ class Embedded:
         Raises:
             CliError: One did not start; the message says what its log says.
         """
-        tell("starting the sandbox gateway")
-        self._gateway.start()
-        self._wait(self._gateway, lambda: _is_ready(f"{self.gateway_url}/health"))
+        if self.gateway_url:
+            tell("starting the sandbox gateway")
+            self._gateway.start()
+            self._wait(self._gateway, lambda: _is_ready(f"{self.gateway_url}/health"))
         tell("starting the Temporal server")
         self._server.start()
         self._wait(self._server, lambda: asyncio.run(_answers(self.address)))
@@ -210,7 +217,8 @@ class Embedded:
         self._api.start()
         health = self.api_url.replace("/graphql", "/health/ready")
         self._wait(self._api, lambda: _is_ready(health))
-        asyncio.run(self._set_webhook())
+        if self.gateway_url:
+            asyncio.run(self._set_webhook())
         self._announce()
 
     async def _set_webhook(self) -> None:
@@ -295,7 +303,7 @@ def embedded(data_dir: Path, ports: Ports, tell: Callable[[str], None]) -> Gener
         if len(set(wanted)) < len(wanted):
             raise CliError("Temporal, its UI, the GraphQL server and the gateway need a port each")
         for port in wanted:
-            _require_free(port)
+            require_free(port)
         database = Database(settings.store_url)
         try:
             upgrade(database)
@@ -326,7 +334,12 @@ async def _answers(address: str) -> bool:
     return True
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int) -> None:
+    """Nothing listens there yet.
+
+    Raises:
+        CliError: Something does.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

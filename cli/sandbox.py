@@ -10,13 +10,15 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from cli.common import console, data_dir_option, or_cli_error
-from cli.data_dir import find_running, load_settings, opened_store, prepare
+from cli.data_dir import find_running, load_settings, opened_store, owned, prepare
+from cli.embedded import require_free
 from cli.errors import CliError
 from cli.money import differences
 from commerce.adapters.payments.opened import SANDBOX_URL
 from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.contract import PaymentId
 from commerce.domain.money import Money
+from commerce.domain.payments import GatewayOutcome, Payment, PaymentApproved
 from sandbox_gateway import server
 from sandbox_gateway.scripts import SCRIPTS
 
@@ -31,12 +33,16 @@ Result = TypeVar("Result")
 def sandbox_gateway(data_dir: Path, host: str, port: int) -> None:
     """Run the sandbox gateway alone; its ledger is gateway.db in the data directory.
 
-    Workers and the GraphQL server find it by CHECKOUT_GATEWAY=sandbox, CHECKOUT_GATEWAY_URL and
-    CHECKOUT_GATEWAY_KEY. `checkout dev` runs one of its own.
+    Workers and the GraphQL server find it by CHECKOUT_GATEWAY=sandbox, CHECKOUT_GATEWAY_URL,
+    CHECKOUT_GATEWAY_KEY and CHECKOUT_GATEWAY_WEBHOOK_SECRET; the two secrets are gateway.key and
+    gateway-webhook.secret in the data directory. It sends no webhooks, so payments that are
+    pending are asked for. `checkout dev` runs one of its own, which does.
     """
     key = prepare(data_dir).gateway_key.get_secret_value()
-    console.print(f"sandbox gateway at http://{host}:{port}; Ctrl-C stops it")
-    server.run(host, port, data_dir / "gateway.db", keys=[key])
+    with owned(data_dir):
+        require_free(port)
+        console.print(f"sandbox gateway at http://{host}:{port}; Ctrl-C stops it")
+        server.run(host, port, data_dir / "gateway.db", keys=[key])
 
 
 @click.group()
@@ -83,6 +89,27 @@ def shopper(data_dir: Path, payment_id: str, does: str) -> None:
     """Act for the shopper of a payment, or for the reviewer who keeps it pending."""
     payment = _at_gateway(data_dir, lambda gateway: gateway.shopper(payment_id, does))
     console.print(f"payment {payment.id} is {payment.status}")
+
+
+@sandbox.command("operate")
+@data_dir_option
+@click.argument("payment_id")
+@click.argument("does", type=click.Choice(["capture", "void", "refund"]))
+def operate(data_dir: Path, payment_id: str, does: str) -> None:
+    """Act on a payment by hand, as in the provider's back office."""
+
+    async def acted(gateway: SandboxGateway) -> GatewayOutcome:
+        payment = await gateway.look_up(payment_id)
+        if not isinstance(payment, Payment):
+            raise CliError(f"no payment {payment_id[:64]!r}")
+        await gateway.behave(payment_id, "approved")
+        calls = {"capture": gateway.capture, "void": gateway.void, "refund": gateway.refund}
+        return await calls[does](payment, f"{payment_id}/by-hand/{does}")
+
+    outcome = _at_gateway(data_dir, acted)
+    if not isinstance(outcome, PaymentApproved):
+        raise CliError(f"the gateway says {outcome.kind}")
+    console.print(f"payment {payment_id}: {does} done")
 
 
 @sandbox.command("scripts")

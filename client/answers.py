@@ -44,7 +44,7 @@ class Refused(Model):
             reason=refusal.reason,
             message=refusal.message(operation, cart_id),
             category=refusal.rule.category,
-            retryable=refusal.rule.retryable,
+            retryable=refusal.retryable,
             shortage=refusal.shortage,
             order_number=refusal.order_number,
             decline=refusal.decline,

@@ -15,10 +15,15 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowFailureError,
     WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    QueryRejectCondition,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
@@ -27,6 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
 from client.ids import may_be_cart_id, refused_here
+from client.rpc import is_hopeless, raise_if_cancelled
 from commerce.contract import (
     ANOTHER_REQUEST,
     ANSWER_UPDATE,
@@ -61,12 +67,6 @@ JOIN_WAIT_S = 1.0
 PENDING_WAIT_S = 1.0
 OUTCOME_TIMEOUT = timedelta(seconds=10)
 RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
-_HOPELESS = {
-    RPCStatusCode.INVALID_ARGUMENT,
-    RPCStatusCode.PERMISSION_DENIED,
-    RPCStatusCode.UNAUTHENTICATED,
-    RPCStatusCode.UNIMPLEMENTED,
-}
 atexit.register(time.sleep, EXIT_PAUSE_S)
 _RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
 """The server's word for a run that ended, by an operator's terminate, before it answered."""
@@ -201,7 +201,7 @@ class CheckoutClient:
         except WorkflowQueryFailedError:
             return None  # what ran last was no checkout, but a late payment
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and not _is_hopeless(error):
+            if error.status is RPCStatusCode.NOT_FOUND and not is_hopeless(error):
                 return None
             raise CheckoutUnavailableError(error.message) from error
         if known.outcome is None or isinstance(known.outcome, OrderPlaced):
@@ -215,16 +215,22 @@ class CheckoutClient:
         is started that makes money and orders agree.
 
         Raises:
+            InvalidRequestError: No cart or payment can have such an id.
             CheckoutUnavailableError: Temporal cannot be reached.
         """
         try:
+            notice = PaymentNotice(cart_id=cart_id, payment_id=payment_id)
+        except ValidationError as error:
+            raise InvalidRequestError(first_problem(error)) from None
+        try:
             await self._temporal.start_workflow(
                 LATE_PAYMENT_TYPE,
-                PaymentNotice(cart_id=cart_id, payment_id=payment_id),
+                notice,
                 id=workflow_id(cart_id),
                 task_queue=self._task_queue,
                 task_timeout=TASK_TIMEOUT,
                 start_signal=PAYMENT_CHANGED_SIGNAL,
+                start_signal_args=[payment_id],
                 static_summary="payment changed",
             )
         except RPCError as error:
@@ -242,8 +248,7 @@ class CheckoutClient:
         deadline: timedelta,
     ) -> Answered:
         """Check what can be checked here, then ask."""
-        if not isinstance(deadline, timedelta) or deadline <= timedelta():  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidRequestError("deadline: a datetime.timedelta above zero is wanted")
+        _check_deadline(deadline)
         reason = refused_here(cart_id, payment_id)
         if reason:
             return Refused.of(refuse(reason), operation, cart_id or "")
@@ -266,11 +271,15 @@ class CheckoutClient:
         self, request: CheckoutRequest, deadline: timedelta, patient: bool = False
     ) -> Answered:
         """Ask until the deadline; ``patient`` goes on when it hears that the payment is pending."""
+        _check_deadline(deadline)
         waits_for: WaitsFor | None = None
         try:
             async with asyncio.timeout(deadline.total_seconds()):
                 answer = await self._until_answered(request, request.idempotency_key)
-                while isinstance(answer.outcome, PaymentPending):
+                while (
+                    isinstance(answer.outcome, PaymentPending)
+                    and answer.fingerprint == request.fingerprint
+                ):
                     waits_for = await self._waits_for(request.cart_id)
                     if waits_for is None:  # the server has kept what is the answer no more
                         again = f"{request.idempotency_key}/{uuid.uuid4().hex}"
@@ -282,7 +291,7 @@ class CheckoutClient:
         except TimeoutError:
             return self._pending(request, waits_for)
         outcome = answer.outcome
-        if answer.fingerprint != request.fingerprint:
+        if answer.fingerprint != request.fingerprint or isinstance(outcome, PaymentPending):
             outcome = refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
         if isinstance(outcome, OrderPlaced):
             return outcome
@@ -301,16 +310,21 @@ class CheckoutClient:
     async def _waits_for(self, cart_id: str) -> WaitsFor | None:
         """What the cart's checkout waits for; None when that is not known, or nothing any more."""
         try:
-            known = await self._known(cart_id)
-        except (RPCError, WorkflowQueryFailedError):
-            _raise_if_cancelled()
+            known = await self._known(cart_id, QueryRejectCondition.NOT_OPEN)
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+            raise_if_cancelled()
             return None
         return known.waits_for
 
-    async def _known(self, cart_id: str) -> KnownOutcome:
+    async def _known(
+        self, cart_id: str, unless: QueryRejectCondition = QueryRejectCondition.NONE
+    ) -> KnownOutcome:
         handle = self._temporal.get_workflow_handle(workflow_id(cart_id))
         return await handle.query(
-            OUTCOME_QUERY, result_type=KnownOutcome, rpc_timeout=OUTCOME_TIMEOUT
+            OUTCOME_QUERY,
+            result_type=KnownOutcome,
+            reject_condition=unless,
+            rpc_timeout=OUTCOME_TIMEOUT,
         )
 
     async def _until_answered(self, request: CheckoutRequest, update_id: str) -> Answer:
@@ -330,8 +344,8 @@ class CheckoutClient:
                     return Answer(fingerprint=request.fingerprint, outcome=pending)
                 await self._join(request)
             except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-                _raise_if_cancelled()
-                if isinstance(error, RPCError) and _is_hopeless(error):
+                raise_if_cancelled()
+                if isinstance(error, RPCError) and is_hopeless(error):
                     raise CheckoutUnavailableError(error.message) from error
                 await asyncio.sleep(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)])
                 attempt += 1
@@ -374,13 +388,6 @@ def _look_at(done: "asyncio.Future[Any]") -> None:
         done.exception()
 
 
-def _is_hopeless(error: RPCError) -> bool:
-    no_namespace = error.status is RPCStatusCode.NOT_FOUND and "Namespace" in error.message
-    return no_namespace or error.status in _HOPELESS
-
-
-def _raise_if_cancelled() -> None:
-    """The SDK turns a cancelled wait into an error of its own; a deadline or a caller cancelled."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+def _check_deadline(deadline: timedelta) -> None:
+    if not isinstance(deadline, timedelta) or deadline <= timedelta():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError("deadline: a datetime.timedelta above zero is wanted")

@@ -128,7 +128,7 @@ class LockedCart(Message):
         items: Units in the cart.
         lines: Lines in the cart.
         total: Grand total.
-        paid_at_gateway: The method chosen on the cart is an online one.
+        payment_id: Of the payment chosen with an online method; None with the offline ones.
     """
 
     kind: Literal["locked"] = "locked"
@@ -137,11 +137,11 @@ class LockedCart(Message):
     items: int
     lines: int
     total: Money
-    paid_at_gateway: bool = False
+    payment_id: str | None = None
 
 
 class Extension(Message):
-    """For how long cart and stock are now set aside, in seconds; ``held`` unless stock is gone."""
+    """For how long the cart, and its stock unless that is gone, are now set aside, in seconds."""
 
     kind: Literal["extension"] = "extension"
     seconds: float
@@ -174,6 +174,7 @@ class PlacedOrder(Message):
 
     checkout: Checkout
     order_number: str
+    total: Money | None = None
 
 
 class Passed(Message):
@@ -196,9 +197,14 @@ class PaymentNotice(Message):
 
 
 class Settled(Message):
-    """What became of a payment that changed when no checkout was waiting for it."""
+    """What became of a payment.
+
+    Attributes:
+        gone: It was voided or refunded at the gateway, and its order is not paid.
+    """
 
     what: str
+    gone: bool = False
 
 
 class OrderEvent(Message):

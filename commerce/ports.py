@@ -65,6 +65,10 @@ class Carts(Protocol):
         """Give the cart back and store the refusal; the order, if there is one after all."""
         ...
 
+    def note(self, request: CheckoutRequest) -> None:
+        """Note that a request that joined was told to ask again: it asked before the outcome."""
+        ...
+
     def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
         """Store the outcome under the request's key, unless it has one already; return that."""
         ...
@@ -245,6 +249,10 @@ class PaymentClaims(Protocol):
 
         A late ``claim`` of this checkout is then refused, and no other may use the payment.
         """
+        ...
+
+    def abandon(self, payment_id: str, cart_id: str) -> bool:
+        """Give up a payment that no run has any more; False when an order has it."""
         ...
 
     def find(self, payment_id: str) -> PaymentClaim | None:

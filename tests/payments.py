@@ -73,6 +73,10 @@ class Gateway:
         """Captured by hand, in the gateway's back office."""
         self._post(f"/payments/{payment_id}/capture", {})
 
+    def void(self, payment_id: str) -> None:
+        """Voided by hand, in the gateway's back office."""
+        self._post(f"/payments/{payment_id}/void", {})
+
     def behave(self, payment_id: str, script: str | dict[str, Any]) -> None:
         """From now on the payment behaves by another script."""
         answer = self._http.put(f"/payments/{payment_id}/script", json={"script": script})

@@ -1,6 +1,7 @@
 """The checkout: one run turns one cart into exactly one order, or a documented refusal."""
 
 import asyncio
+import contextlib
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
@@ -18,34 +19,37 @@ with workflow.unsafe.imports_passed_through():
         Answer,
         Checkout,
         CheckoutRequest,
-        Extension,
         KnownOutcome,
         LockedCart,
         OrderPlaced,
         OtherRequest,
         Outcome,
+        PaymentNotice,
         PaymentResult,
         PlacedOrder,
+        Settled,
         SnapshotRef,
         StepResult,
         Undo,
     )
     from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
-    from commerce.domain.payments import PaymentPending, WaitsFor
+    from commerce.domain.payments import PaymentPending
     from workflows.compensation import Compensations
-    from workflows.payment_wait import PaymentWait
+    from workflows.payment_wait import PendingPayment
     from workflows.policies import (
         ANNOUNCE_ORDER,
-        ASK_FOR_PAYMENT,
         CAPTURE_PAYMENT,
         CREATE_ORDER,
-        EXTEND_HOLD,
+        FIRST_REVIEW,
         HOLD_STOCK,
+        LAST_REVIEW,
         LOCK_CART,
+        MOST_TOLD_PENDING,
+        NOTE_REQUEST,
         RELEASE_STOCK,
         REVIEW_PAYMENT,
+        SETTLE_PAYMENT,
         STORE_ANSWER,
-        UNKNOWN_HOLD_S,
         UNLOCK_CART,
         VALIDATE_ADDRESSES,
         VERIFY_PAYMENT,
@@ -75,8 +79,10 @@ class CheckoutWorkflow:
         self._outcome: Outcome | None = None
         self._stopped_by: str | None = None
         self._failed_step: str | None = None
-        self._waits_for: WaitsFor | None = None
-        self._payment_changed = False
+        self._pending = PendingPayment(self._tell, self._mark_pending, self._check_not_stopped)
+        self._payment_id = request.payment_id
+        self._changed_payments: dict[str, None] = {}
+        self._told_pending = 0
         self._undo = Compensations(self._tell)
         self._story: list[str] = []
 
@@ -96,10 +102,13 @@ class CheckoutWorkflow:
         self._mark(_STATUS.value_set("running"), _OPERATION.value_set(operation))
         outcome = await self._until_stopped()
         if isinstance(outcome, Refusal):
+            if self._undo.includes(VOID_PAYMENT):
+                outcome = outcome.model_copy(update={"pay_again": True})
             outcome = await self._undo.run(Undo(checkout=self._checkout, refusal=outcome))
         self._answer_callers(outcome)
         if isinstance(outcome, OrderPlaced):
             await self._settle(outcome)
+        await self._settle_changed_payments(ordered=isinstance(outcome, OrderPlaced))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._failed_step and isinstance(outcome, Refusal):
             raise ApplicationError(f"{self._failed_step} failed for good; all is undone")
@@ -126,6 +135,9 @@ class CheckoutWorkflow:
         if isinstance(locked, LockedCart):
             self._tell(f"cart locked: {locked.items} items, {locked.lines} lines, {locked.total}")
         else:
+            self._tell(
+                "nothing was done: the answer is that of an earlier run, or no cart to order"
+            )
             self._undo.drop_last()
         return locked
 
@@ -144,69 +156,17 @@ class CheckoutWorkflow:
     async def _verify_payment(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
         summary = f"Check that {locked.total} will be paid"
         self._check_not_stopped()
-        online = self._request.operation is Operation.COMPLETE_ORDER or locked.paid_at_gateway
-        if not online:
+        online = self._request.operation is Operation.COMPLETE_ORDER
+        if not online and locked.payment_id is None:
             return self._passed(await VERIFY_PAYMENT_METHOD.run(cart, summary), "payment verified")
-        self._undo.register(VOID_PAYMENT, f"Void the payment of {locked.total}")
+        self._payment_id = self._request.payment_id or locked.payment_id or ""
+        self._undo.register(VOID_PAYMENT, f"Undo the payment of {locked.total}")
         result = await VERIFY_PAYMENT.run(cart, summary)
         if isinstance(result, PaymentPending):
-            result = await self._until_decided(cart, result)
+            result = await self._pending.until_decided(cart, result)
         if isinstance(result, Refusal) and result.reason in _PAYMENT_IS_NOT_OURS:
             self._undo.drop_last()
         return self._passed(result, "payment authorized")
-
-    async def _until_decided(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
-        """Keep cart and stock for a payment until the gateway has decided, or it takes too long."""
-        wait = PaymentWait(workflow.now())
-        result: PaymentResult = pending
-        try:
-            while isinstance(result, PaymentPending):
-                self._check_not_stopped()  # a stop that a step has swallowed
-                self._wait_for(result.waits_for)
-                if wait.is_over(result.waits_for, workflow.now()):
-                    return refuse(RefusalReason.PAYMENT_EXPIRED)
-                if wait.wants_hold(workflow.now()):
-                    wait.extended(workflow.now(), await self._keep_hold(cart))
-                if await self._payment_may_have_changed(wait, result.waits_for):
-                    result = await self._ask_for_payment(cart, result)
-        finally:
-            self._waits_for = None
-        return result
-
-    async def _keep_hold(self, cart: SnapshotRef) -> float:
-        """Keep cart and stock for longer; for how many seconds, also when that did not work."""
-        try:
-            extension = await EXTEND_HOLD.run(cart, "Keep cart and stock set aside")
-        except StepError:
-            return UNKNOWN_HOLD_S
-        return extension.seconds if isinstance(extension, Extension) else UNKNOWN_HOLD_S
-
-    async def _payment_may_have_changed(self, wait: PaymentWait, waits_for: WaitsFor) -> bool:
-        """Sleep until a webhook comes, it is time to ask, or something else is due."""
-        try:
-            await workflow.wait_condition(
-                lambda: self._payment_changed,
-                timeout=wait.pause(waits_for, workflow.now()),
-                timeout_summary=f"The payment waits for the {waits_for}",
-            )
-        except TimeoutError:
-            return wait.is_time_to_ask(waits_for, workflow.now())
-        return True
-
-    async def _ask_for_payment(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
-        self._payment_changed = False
-        try:
-            return await ASK_FOR_PAYMENT.run(cart, "Ask the gateway for the pending payment")
-        except StepError:
-            self._tell("the gateway does not answer; the payment is waited for")
-            return pending
-
-    def _wait_for(self, waits_for: WaitsFor) -> None:
-        """Callers are told that the payment is pending."""
-        if waits_for is not self._waits_for:
-            self._waits_for = waits_for
-            self._tell(f"payment pending: it waits for the {waits_for}")
-            self._mark(_STATUS.value_set("payment_pending"))
 
     async def _create_order(self, cart: SnapshotRef, locked: LockedCart) -> Outcome:
         self._check_not_stopped()
@@ -214,7 +174,9 @@ class CheckoutWorkflow:
 
     async def _settle(self, placed: OrderPlaced) -> None:
         """What follows the answer: it is retried until it works, and never undone."""
-        order = PlacedOrder(checkout=self._checkout, order_number=placed.order_number)
+        order = PlacedOrder(
+            checkout=self._checkout, order_number=placed.order_number, total=placed.total
+        )
         announced = asyncio.create_task(
             ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
         )
@@ -226,23 +188,46 @@ class CheckoutWorkflow:
     async def _capture(self, order: PlacedOrder, placed: OrderPlaced) -> None:
         """Take the money; if the gateway will not give it, an operator has to see to it.
 
-        Whatever they do at the gateway comes back as a webhook, or they send the signal.
+        Whatever they do at the gateway comes back as a webhook, or is asked for now and then.
         """
-        while not await self._is_captured(order, placed):
+        pause = FIRST_REVIEW
+        while (captured := await self._try_to_capture(order, placed)) is None:
+            if pause is FIRST_REVIEW:
+                self._mark(_STATUS.value_set("payment_review"))
+                self._tell(f"**payment review**: {placed.total} could not be captured")
+                await REVIEW_PAYMENT.run(order, "Mark the order for payment review")
+            await self._settle_changed_payments(ordered=True)
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._pending.changed,
+                    timeout=pause,
+                    timeout_summary="The payment is in review",
+                )
+            pause = min(pause * 2, LAST_REVIEW)
+        self._tell(f"payment {captured.what}")
+        if captured.gone:
             self._mark(_STATUS.value_set("payment_review"))
-            self._tell(f"**payment review**: {placed.total} could not be captured")
-            await REVIEW_PAYMENT.run(order, "Mark the order for payment review")
-            await workflow.wait_condition(lambda: self._payment_changed)
+            self._tell(f"**payment review**: order {placed.order_number} is not paid")
+        elif pause is not FIRST_REVIEW:
             self._mark(_STATUS.value_set("ordered"))
-        self._tell("payment captured")
 
-    async def _is_captured(self, order: PlacedOrder, placed: OrderPlaced) -> bool:
-        self._payment_changed = False
+    async def _settle_changed_payments(self, *, ordered: bool) -> None:
+        """Payments of the cart that changed meanwhile, and that this run does not pay with."""
+        while self._changed_payments:
+            payment_id, _ = self._changed_payments.popitem()
+            if ordered and payment_id == self._payment_id:
+                continue
+            notice = PaymentNotice(cart_id=self._request.cart_id, payment_id=payment_id)
+            settled = await SETTLE_PAYMENT.run(notice, "Settle a payment that came late")
+            self._tell(f"a payment that came late: {settled.what}")
+
+    async def _try_to_capture(self, order: PlacedOrder, placed: OrderPlaced) -> Settled | None:
+        self._pending.changed = False
         try:
-            await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
+            done = await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
         except StepError:
-            return False
-        return True
+            return None
+        return done or Settled(what="captured")
 
     # -- stopping, answering, telling ---------------------------------------------------------
 
@@ -287,12 +272,16 @@ class CheckoutWorkflow:
             number = _ORDER_NUMBER.value_set(outcome.order_number)
             self._mark(_STATUS.value_set("ordered"), number)
         else:
-            self._tell(f"**refused: {outcome.reason}**")
+            why = f" ({outcome.decline})" if outcome.decline else ""
+            self._tell(f"**refused: {outcome.reason}**{why}")
             status = "failed" if self._failed_step else "refused"
             self._mark(_STATUS.value_set(status), _REASON.value_set(outcome.reason))
 
+    def _mark_pending(self) -> None:
+        self._mark(_STATUS.value_set("payment_pending"))
+
     def _can_be_answered(self) -> bool:
-        return self._outcome is not None or self._waits_for is not None
+        return self._outcome is not None or self._pending.waits_for is not None
 
     def _mark(self, *attributes: SearchAttributeUpdate[str]) -> None:
         workflow.upsert_search_attributes(attributes)  # pyright: ignore[reportUnknownMemberType]
@@ -309,18 +298,22 @@ class CheckoutWorkflow:
         While a payment is pending, that: who asks again gets the outcome once there is one.
         """
         late = self._outcome is not None
+        same_key = request.idempotency_key == self._request.idempotency_key
+        same_thing = request.fingerprint == self._request.fingerprint
         await workflow.wait_condition(self._can_be_answered)
-        outcome = self._outcome
-        if outcome is None:
-            assert self._waits_for is not None
-            pending = PaymentPending(waits_for=self._waits_for)
+        if self._pending.waits_for is not None and (same_thing or not same_key):
+            pending = PaymentPending(waits_for=self._pending.waits_for)
+            if not same_key:
+                self._told_pending += 1
+                await NOTE_REQUEST.run(request, "Note a request that is to ask again")
             return Answer(fingerprint=request.fingerprint, outcome=pending)
-        if request.idempotency_key != self._request.idempotency_key:
+        outcome = self._outcome or refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
+        if not same_key:
             if late and isinstance(outcome, OrderPlaced):
                 outcome = refuse(RefusalReason.CART_NOT_ACTIVE)
             other = OtherRequest(request=request, outcome=outcome)
             outcome = await STORE_ANSWER.run(other, "Answer a request that joined")
-        elif request.fingerprint != self._request.fingerprint:
+        elif not same_thing:
             outcome = refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
         return Answer(fingerprint=request.fingerprint, outcome=outcome)
 
@@ -328,11 +321,15 @@ class CheckoutWorkflow:
     def _may_join(self, request: CheckoutRequest) -> None:
         """Who asks for the same thing joins; who asks for another waits until this run is over.
 
-        Turned away before anything is written, so that the key is not used up.
+        Turned away before anything is written, so that the key is not used up. While a payment is
+        pending everybody is told so, some hundred times: a run takes 2,000 updates, ever.
         """
         same_key = request.idempotency_key == self._request.idempotency_key
         same_thing = request.fingerprint == self._request.fingerprint
-        if not (same_key or same_thing or isinstance(self._outcome, OrderPlaced)):
+        is_pending = self._pending.waits_for is not None
+        if is_pending and not same_key and self._told_pending >= MOST_TOLD_PENDING:
+            raise ApplicationError("too many asked for this cart", type=ANOTHER_REQUEST)
+        if not (same_key or same_thing or is_pending or isinstance(self._outcome, OrderPlaced)):
             raise ApplicationError("another request for this cart runs", type=ANOTHER_REQUEST)
 
     @workflow.update(name=ABORT_UPDATE, description="Stop and undo, unless there is an order.")
@@ -351,14 +348,16 @@ class CheckoutWorkflow:
             raise ApplicationError("the checkout has its outcome already")
 
     @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")
-    def payment_changed(self) -> None:
-        """The payment has changed at the gateway, or may have."""
-        self._payment_changed = True
+    def payment_changed(self, payment_id: str = "") -> None:
+        """A payment of the cart has changed at the gateway, or may have."""
+        self._pending.changed = True
+        if payment_id:
+            self._changed_payments[payment_id] = None
 
     @workflow.query(name=OUTCOME_QUERY, description="The outcome, null while there is none.")
     def outcome(self) -> KnownOutcome:
         """The outcome as it stands."""
-        waits_for = None if self._outcome else self._waits_for
+        waits_for = None if self._outcome else self._pending.waits_for
         return KnownOutcome(
             operation=self._request.operation, outcome=self._outcome, waits_for=waits_for
         )

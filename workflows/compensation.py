@@ -28,6 +28,10 @@ class Compensations:
         """The step just tried did nothing."""
         self._undos.pop()
 
+    def includes(self, undo: UndoStep) -> bool:
+        """Whether there is this to undo."""
+        return any(step is undo for step, _ in self._undos)
+
     async def run(self, undo: Undo) -> Outcome:
         """Undo everything; the outcome that stands in the store when all is undone."""
         outcome: Outcome = undo.refusal

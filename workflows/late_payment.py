@@ -25,25 +25,29 @@ class LatePaymentWorkflow:
 
     @workflow.init
     def __init__(self, notice: PaymentNotice) -> None:
-        self._changed = False
+        self._changed = {notice.payment_id: None}
 
     @workflow.run
     async def run(self, notice: PaymentNotice) -> Settled:
         """Capture what belongs to an order, and give back what belongs to none."""
-        while True:
-            self._changed = False
+        settled = Settled(what="")
+        story: list[str] = []
+        while self._changed:
+            payment_id, _ = self._changed.popitem()
+            changed = PaymentNotice(cart_id=notice.cart_id, payment_id=payment_id)
             try:
-                settled = await SETTLE_PAYMENT.run(notice, "Settle a payment that came late")
+                settled = await SETTLE_PAYMENT.run(changed, "Settle a payment that came late")
             except StepError as error:
                 raise ApplicationError("the payment could not be settled") from error
-            if not self._changed:
-                workflow.set_current_details(f"- {settled.what}")
-                return settled
+            story.append(f"- {settled.what}")
+            workflow.set_current_details("\n".join(story))
+        return settled
 
     @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")
-    def payment_changed(self) -> None:
-        """It has changed again, or is what this run was started for."""
-        self._changed = True
+    def payment_changed(self, payment_id: str = "") -> None:
+        """It has changed again, or another of the cart has, or it is what started this run."""
+        if payment_id:
+            self._changed[payment_id] = None
 
     @workflow.update(name=ANSWER_UPDATE, description="Refused: ask again when this run is over.")
     async def answer(self, request: CheckoutRequest) -> Answer:

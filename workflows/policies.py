@@ -59,6 +59,13 @@ LAST_ASK = timedelta(hours=1)
 """How often the gateway is asked for a pending payment, doubling; a webhook makes it at once."""
 
 
+FIRST_REVIEW = timedelta(hours=1)
+LAST_REVIEW = timedelta(days=1)
+"""How often an order in payment review is looked at, doubling; a webhook makes it at once."""
+
+MOST_TOLD_PENDING = 200
+
+
 class StepError(ApplicationError):
     """A step did not succeed, however often it was tried."""
 
@@ -113,7 +120,9 @@ class Step(Generic[Arg, Result]):
             raise StepError(self.name) from error
 
 
-def _step(activity: Callable[[Any, Arg], Result], local: bool) -> Step[Arg, Result]:
+def _step(
+    activity: Callable[[Any, Arg], Awaitable[Result]] | Callable[[Any, Arg], Result], local: bool
+) -> Step[Arg, Result]:
     return Step(activity, local, timedelta(seconds=10), _RETRY)
 
 
@@ -133,11 +142,12 @@ def _at_gateway(
 LOCK_CART = _step(CartActivities.lock_cart, local=True)
 HOLD_STOCK = _step(StockActivities.hold_stock, local=True)
 VALIDATE_ADDRESSES = _step(AddressActivities.validate_addresses, local=True)
-VERIFY_PAYMENT_METHOD = Step(PaymentActivities.verify_payment, True, timedelta(seconds=10), _RETRY)
+VERIFY_PAYMENT_METHOD = _step(PaymentActivities.verify_payment, local=True)
 VERIFY_PAYMENT = _at_gateway(PaymentActivities.verify_payment, _RETRY, timedelta(minutes=1))
 ASK_FOR_PAYMENT = _at_gateway(PaymentActivities.verify_payment, _RETRY, timedelta(seconds=30))
 EXTEND_HOLD = _step(CartActivities.extend_hold, local=True)
 CREATE_ORDER = _step(OrderActivities.create_order, local=True)
+NOTE_REQUEST = _for_ever(CartActivities.note_request, local=True)
 STORE_ANSWER = _for_ever(CartActivities.store_answer, local=True)
 CAPTURE_PAYMENT = _at_gateway(PaymentActivities.capture_payment, _DAYS_RETRY, timedelta(days=3))
 SETTLE_PAYMENT = _at_gateway(PaymentActivities.settle_payment, _DAYS_RETRY, timedelta(days=3))

@@ -9,7 +9,11 @@ from commerce.domain.regions import region_of
 from commerce.domain.shipping import ShippingMethod
 from commerce.domain.totals import add_up
 
-_STATES = {OrderStatus.PENDING: "new", OrderStatus.PROCESSING: "processing"}
+_STATES = {
+    OrderStatus.PENDING: "new",
+    OrderStatus.PROCESSING: "processing",
+    OrderStatus.PAYMENT_REVIEW: "payment_review",
+}
 
 
 def order_object(order: Order, token: str) -> Object:

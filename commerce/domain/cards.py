@@ -1,6 +1,6 @@
 """Card numbers never enter: what looks like one is refused wherever a shopper can write text.
 
-What holds one is a run of 13 to 19 digits in which single spaces or dashes may stand, that begins
+What holds one is a run of 13 to 19 digits in which spaces, dashes or dots may stand, that begins
 and is as long as the cards that schemes issue, and whose check digit is right. Digits and spaces of
 every script count, and letters around them change nothing. Three things are told apart from cards:
 
@@ -21,13 +21,13 @@ MIN_DIGITS, MAX_DIGITS = 13, 19
 MAX_PHONE_DIGITS = 15
 MIN_HEX_CHARS = 24
 
-BETWEEN = r"[\s\u00ad\u200b-\u200d\u2060\ufeff\-\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d]"
-"""What may stand between two digits: a space, seen or not, or a dash."""
+BETWEEN = r"[\s._/\u00ad\u200b-\u200d\u2060\ufeff\-\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d]"
+"""What may stand between two digits: a space, seen or not, a dash, a dot, a slash; three of it."""
 
 _PLUS = {"+", "\uff0b"}
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-_ENOUGH = re.compile(rf"\d(?:{BETWEEN}?\d){{{MIN_DIGITS - 1}}}")
-_CHAIN = re.compile(rf"\d+(?:{BETWEEN}\d+)*")
+_ENOUGH = re.compile(rf"\d(?:{BETWEEN}{{0,3}}\d){{{MIN_DIGITS - 1}}}")
+_CHAIN = re.compile(rf"\d+(?:{BETWEEN}{{1,3}}\d+)*")
 _DIGITS = re.compile(r"\d+")
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _IDENTIFIER = re.compile(

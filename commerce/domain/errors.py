@@ -187,6 +187,7 @@ class Refusal(Message):
         problems: The fields in the way, for the address reasons.
         order_number: The order this cart already became, told to its owner only.
         decline: Why the gateway declined, for that reason.
+        pay_again: The payment was given up: repeating the request does not help.
     """
 
     kind: Literal["refusal"] = "refusal"
@@ -195,6 +196,12 @@ class Refusal(Message):
     problems: tuple[AddressProblem, ...] = ()
     order_number: str | None = None
     decline: DeclineReason | None = None
+    pay_again: bool = False
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later though the shopper changes nothing."""
+        return self.rule.retryable and not self.pay_again
 
     @property
     def rule(self) -> Rule:

@@ -228,15 +228,35 @@ def test_also_when_there_was_nothing_to_give_up_yet(shop: Shop) -> None:
     assert claim(shop, live, digest), "the shopper may try again"
 
 
-def test_what_was_let_go_is_not_given_up(shop: Shop) -> None:
+def test_what_was_let_go_and_is_undone_all_the_same_is_given_up(shop: Shop) -> None:
+    """By a late attempt, after another of the same step had authorized it."""
     run, digest = held(shop, "cart")
     assert claim(shop, run, digest)
     shop.store.claims.let_go(run)
-    assert shop.store.claims.give_up(run) is None
+    assert shop.store.claims.give_up(run) == PAY
     told = unchanged(shop, lambda: claim(shop, run, digest))
     assert isinstance(told, CartNotHeldError)
     live, digest = next_run(shop, "cart")
-    assert claim(shop, live, digest), "the shopper may try again"
+    assert not claim(shop, live, digest)
+
+
+def test_a_payment_that_nobody_has_any_more_is_abandoned_for_ever(shop: Shop) -> None:
+    run, digest = held(shop, "cart")
+    assert claim(shop, run, digest)
+    assert shop.store.claims.abandon(PAY, "cart")
+    assert unchanged(shop, lambda: shop.store.claims.abandon(PAY, "cart")) is True
+    late = unchanged(shop, lambda: shop.store.orders.create(run, digest))
+    assert late == refuse(RefusalReason.CART_CHANGED)
+    live, digest = next_run(shop, "cart")
+    assert not claim(shop, live, digest)
+
+
+def test_but_not_the_payment_of_an_order(shop: Shop) -> None:
+    run, digest = held(shop, "cart")
+    assert claim(shop, run, digest)
+    assert isinstance(shop.store.orders.create(run, digest), OrderPlaced)
+    assert unchanged(shop, lambda: shop.store.claims.abandon(PAY, "cart")) is False
+    assert found(shop).status is CLAIMED
 
 
 def test_what_was_given_up_is_not_let_go(shop: Shop) -> None:
@@ -401,9 +421,9 @@ def test_the_payment_chosen_on_a_cart_is_kept_with_it(shop: Shop) -> None:
     saved = shop.save("cart", payment=BY_CARD)
     assert shop.content("cart")[0] == saved
     locked = shop.lock(checkout("cart"))
-    assert locked.paid_at_gateway
+    assert locked.payment_id == PAY
     shop.save("offline")
-    assert not shop.lock(checkout("offline")).paid_at_gateway
+    assert shop.lock(checkout("offline")).payment_id is None
 
 
 # -- the money -------------------------------------------------------------------------------------

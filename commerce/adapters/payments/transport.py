@@ -1,6 +1,7 @@
 """Requests to a provider: an answer, a refusal, or no answer, and nothing else."""
 
 import asyncio
+import logging
 
 import httpx
 
@@ -32,6 +33,7 @@ class ProviderHttp:
     def __init__(self, url: str, key: str, timeout_s: float) -> None:
         if not key or not key.isascii() or not key.isprintable():
             raise ValueError("the gateway key is empty, or not printable ASCII")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, ids and all
         self._url = url.rstrip("/")
         self._authorization = f"Bearer {key}"
         self._timeout_s = timeout_s

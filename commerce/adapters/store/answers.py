@@ -1,5 +1,6 @@
 """Idempotency records: one answer per key, for as long as the store lives."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, update
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.models import AnswerRow, OrderRow
 from commerce.contract import Checkout, CheckoutRequest, OrderPlaced, Outcome
-from commerce.domain.errors import RefusalReason, refuse
+from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.ports import OrderTokens
 
@@ -67,6 +68,30 @@ class Answers:
         not_running = AnswerRow.claimed_by.is_distinct_from(running)
         self._answer(tx, request, outcome, not_running)
         return outcome
+
+    def note(self, tx: Session, request: CheckoutRequest) -> None:
+        """Keep the key of a request that was told to ask again; nothing if it is kept already."""
+        self._insert(tx, request)
+
+    def first_asked(self, tx: Session, request: CheckoutRequest) -> datetime:
+        """When a request was first made: now, or when its key was noted."""
+        row = tx.get(AnswerRow, request.idempotency_key, populate_existing=True)
+        if row is None or row.fingerprint != request.fingerprint:
+            return request.asked_at
+        return min(request.asked_at, row.created_at)
+
+    def refuse_noted(self, tx: Session, request: CheckoutRequest, refusal: Refusal) -> None:
+        """Answer the keys that were noted for the same thing, which was refused."""
+        tx.execute(
+            update(AnswerRow)
+            .where(
+                AnswerRow.cart_id == request.cart_id,
+                AnswerRow.fingerprint == request.fingerprint,
+                AnswerRow.claimed_by.is_(None),
+                _UNANSWERED,
+            )
+            .values(refusal=refusal)
+        )
 
     def _insert(self, tx: Session, request: CheckoutRequest, **columns: Any) -> bool:
         inserted = tx.execute(

@@ -179,7 +179,8 @@ class SqlCarts:
         if request.shopper.customer_id != row.customer_id:
             return refuse(RefusalReason.CART_NOT_ACTIVE)
         placed = self._answers.placed(order)
-        if request.asked_at <= order.created_at and request.expected_total in (None, placed.total):
+        asked_at = self._answers.first_asked(tx, request)
+        if asked_at <= order.created_at and request.expected_total in (None, placed.total):
             return placed
         return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=order.number)
 
@@ -235,7 +236,14 @@ class SqlCarts:
                 row.status = CartStatus.ACTIVE
                 row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
                 tx.flush()
+            self._answers.refuse_noted(tx, request, refusal)
             return self._answers.store_unless_claimed(tx, request, refusal, row.locked_by)
+
+    def note(self, request: CheckoutRequest) -> None:
+        """Note that a request that joined was told to ask again: it asked before the outcome."""
+        with self._database.transaction() as tx:
+            if locked_row(tx, request.cart_id) is not None:
+                self._answers.note(tx, request)
 
     def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
         """Store the outcome under the request's key, unless it has one already; return that.
@@ -252,11 +260,12 @@ class SqlCarts:
 
 
 def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
+    choice = snapshot.cart.payment
     return LockedCart(
         digest=digest,
         store_code=snapshot.store.code,
         items=sum(line.quantity for line in snapshot.lines),
         lines=len(snapshot.lines),
         total=snapshot.totals().grand_total,
-        paid_at_gateway=snapshot.cart.payment is not None and snapshot.cart.payment.is_online,
+        payment_id=choice.payment_id if choice and choice.is_online else None,
     )

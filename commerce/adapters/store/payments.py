@@ -48,7 +48,7 @@ class SqlPaymentClaims:
                     PaymentClaimRow.cart_id == cart.id,
                     PaymentClaimRow.status == ClaimStatus.CLAIMED,
                 )
-                .values(status=ClaimStatus.LET_GO)
+                .values(status=ClaimStatus.LET_GO, payment_id=None)
             )
             return self._insert(tx, checkout, payment_id)
 
@@ -120,10 +120,26 @@ class SqlPaymentClaims:
                     created_at=self._database.now(),
                 )
                 tx.add(row)
-            elif row.status is ClaimStatus.LET_GO:
-                row.payment_id = None
             row.status = ClaimStatus.GIVEN_UP
             return row.payment_id
+
+    def abandon(self, payment_id: str, cart_id: str) -> bool:
+        """Give up a payment that no run has any more; False when an order has it."""
+        with self._database.transaction() as tx:
+            locked_row(tx, cart_id)
+            ordered = select(OrderRow.number).where(OrderRow.payment_id == payment_id)
+            if tx.scalars(ordered).first():
+                return False
+            tx.execute(
+                update(PaymentClaimRow)
+                .where(
+                    PaymentClaimRow.payment_id == payment_id,
+                    PaymentClaimRow.cart_id == cart_id,
+                    PaymentClaimRow.status == ClaimStatus.CLAIMED,
+                )
+                .values(status=ClaimStatus.GIVEN_UP)
+            )
+            return True
 
     def find(self, payment_id: str) -> PaymentClaim | None:
         """Who has the payment now; None when no checkout has ever claimed it."""
