@@ -18,7 +18,9 @@ def print_cart(console: Console, cart: Cart, status: CartStatus, ui_url: str | N
     facts.add_row("e-mail", cart.email or "-")
     facts.add_row("lines", ", ".join(f"{line.quantity} x {line.sku}" for line in cart.lines) or "-")
     facts.add_row("shipping", cart.shipping_method or "-")
-    facts.add_row("payment", cart.payment.method if cart.payment else "-")
+    payment = cart.payment
+    chosen = f"{payment.method} {payment.payment_id}".strip() if payment else "-"
+    facts.add_row("payment", chosen)
     facts.add_row("workflow", checkout)
     console.print(facts)
     if ui_url:
@@ -39,3 +41,5 @@ def print_order(console: Console, order: Order) -> None:
     )
     lines.add_row("", f"to pay ({order.payment_method})", "", "", str(order.totals.grand_total))
     console.print(lines)
+    if order.payment_id:
+        console.print(f"paid at the gateway by {order.payment_id}", soft_wrap=True)

@@ -20,6 +20,19 @@ to bottom, but for a billing country that is not allowed, which is found with th
 shopper changes nothing.
 """
 
+PENDING = """\
+## Not known yet
+
+No refusal: the checkout goes on, and the same `Idempotency-Key` gets its outcome. GraphQL answers
+with `extensions.reason` and `extensions.idempotency_key`, under the code `UNDEFINED` of
+`placeOrder` and `UNABLE_TO_COMPLETE_ORDER` of `completeOrder`.
+
+| reason | when |
+| --- | --- |
+| `PENDING` | The checkout was not done by the deadline. |
+| `PAYMENT_PENDING` | The payment waits for the shopper or the gateway: `extensions.waits_for`. |
+"""
+
 CARTS = """\
 ## While a cart is filled
 
@@ -52,6 +65,7 @@ def page() -> str:
         "Stock reasons carry the SKU, the quantity wanted and the quantity available;",
         "`CART_NOT_ACTIVE` carries the order number, for the cart's owner.",
         "",
+        PENDING,
         CARTS,
         "| problem | message | category | code |",
         "| --- | --- | --- | --- |",

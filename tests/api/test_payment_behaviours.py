@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from client import Operation
 from commerce.adapters.payments.sandbox import SandboxGateway
+from commerce.domain.orders import OrderStatus
 from tests.builders import usd
 from tests.storefront import Answer, Storefront
 
@@ -111,3 +113,36 @@ async def test_a_decline_is_told_in_the_documented_channels(
     assert told["decline"] == ("declined" if reason == "decline" else reason)
     assert ("errors" in answer.body) is not complete
     assert online.world.payment(payment).authorizations == 0
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+async def test_an_order_is_shown_in_every_status(online: Storefront, status: OrderStatus) -> None:
+    order = await online.an_order()
+    with online.world.store.database.transaction() as tx:
+        tx.execute(
+            text("UPDATE orders SET status = :status WHERE number = :number"),
+            {"status": status.value, "number": order["number"]},
+        )
+    query = "query ($token: String!) { guestOrderByToken(input: {token: $token}) { status state } }"
+    shown = (await online.post(query, {"token": order["token"]})).data["guestOrderByToken"]
+    assert shown["status"] == status.label
+
+
+async def test_an_order_in_payment_review_is_answered_again_under_its_key(
+    online: Storefront,
+) -> None:
+    script = {"capture": "decline"}
+    cart_id, payment = await a_cart_and_its_payment(online, Operation.COMPLETE_ORDER, script)
+    first = await order(online, Operation.COMPLETE_ORDER, cart_id, payment)
+    number = payload(first, Operation.COMPLETE_ORDER)["orderV2"]["number"]
+    status = ""
+    while status != OrderStatus.PAYMENT_REVIEW:
+        found = online.world.store.order_book.find(number=number)
+        assert found is not None
+        status = found.status
+        await asyncio.sleep(0.05)
+    again = await order(online, Operation.COMPLETE_ORDER, cart_id, payment)
+    assert payload(again, Operation.COMPLETE_ORDER)["orderV2"]["number"] == number
+    await asyncio.to_thread(online.world.gateway.behave, payment, "approved")
+    await online.world.client.payment_changed(cart_id, payment)
+    await online.world.handle(cart_id).result()

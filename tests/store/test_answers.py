@@ -1,8 +1,10 @@
 """Idempotency records: one key, one request, one answer."""
 
+from datetime import timedelta
+
 import pytest
 
-from commerce.contract import Checkout, OrderPlaced, Outcome
+from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.carts import CartStatus, Shopper
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.stock import Shortage
@@ -146,3 +148,35 @@ def test_a_key_without_an_answer_belongs_to_the_next_run_of_its_request(shop: Sh
     placed = shop.order(checkout("cart", run="next"))
     assert ask(shop, checkout("cart", run="later")) == placed
     assert shop.counts()["orders"] == 1
+
+
+def test_who_was_told_to_ask_again_gets_the_order_that_came_later(shop: Shop) -> None:
+    shop.save("cart")
+    digest = shop.lock(checkout("cart")).digest
+    shop.store.stock.hold(checkout("cart"), shop.store.carts.snapshot(checkout("cart"), digest))
+    joiner = request("cart", "joiner", asked_at=shop.clock.time)
+    shop.store.carts.note(joiner)
+    shop.clock.advance(timedelta(minutes=1))
+    placed = shop.store.orders.create(checkout("cart"), digest)
+    assert isinstance(placed, OrderPlaced)
+    shop.clock.advance(timedelta(minutes=1))
+    again = {"asked_at": shop.clock.time}
+    assert shop.store.carts.lock(checkout("cart", "joiner", run="2", **again)) == placed
+    told = shop.store.carts.lock(checkout("cart", "newcomer", run="3", **again))
+    assert isinstance(told, Refusal)
+    assert told.reason is RefusalReason.CART_NOT_ACTIVE
+    assert shop.store.carts.answer(joiner.model_copy(update=again), told) == placed
+
+
+def test_who_was_told_to_ask_again_hears_the_refusal_of_the_same_thing(shop: Shop) -> None:
+    shop.save("cart")
+    shop.lock(checkout("cart"))
+    same = request("cart", "same")
+    other = request("cart", "other", store_code="default")
+    for each in (same, other):
+        shop.store.carts.note(each)
+    refusal = refuse(RefusalReason.PAYMENT_EXPIRED)
+    assert shop.store.carts.unlock(checkout("cart"), refusal) == refusal
+    assert shop.store.carts.lock(checkout("cart", "same", run="2")) == refusal
+    again = shop.store.carts.lock(checkout("cart", "other", run="3", store_code="default"))
+    assert isinstance(again, LockedCart)

@@ -296,7 +296,7 @@ def test_older_carts_have_no_payment_id(version_1: tuple[Database, MetaData, Row
     shop = Shop(build(database, HOLD_TTL), TestClock())
     assert shop.content("active")[0].payment == PaymentChoice(method="checkmo")
     assert shop.content("empty")[0].payment is None
-    assert not shop.lock(checkout("locked")).paid_at_gateway
+    assert shop.lock(checkout("locked")).payment_id is None
 
 
 def test_the_payments_go_down_and_up_again(version_1: tuple[Database, MetaData, Rows]) -> None:

@@ -121,7 +121,7 @@ def test_a_payment_that_was_let_go_may_be_claimed_by_the_next_run_of_its_cart(sh
     assert found(shop).status is LET_GO
     assert unchanged(shop, lambda: shop.store.claims.let_go(first)) is None
     assert shop.counts()["payments_claimed"] == 0
-    shop.undo(first, refuse(RefusalReason.PAYMENT_DECLINED))
+    shop.store.carts.unlock(first, refuse(RefusalReason.PAYMENT_DECLINED))
     second, digest = next_run(shop, "cart")
     assert claim(shop, second, digest)
     assert found(shop).status is CLAIMED

@@ -73,12 +73,10 @@ class Answers:
         """Keep the key of a request that was told to ask again; nothing if it is kept already."""
         self._insert(tx, request)
 
-    def first_asked(self, tx: Session, request: CheckoutRequest) -> datetime:
-        """When a request was first made: now, or when its key was noted."""
+    def was_noted_before(self, tx: Session, request: CheckoutRequest, time: datetime) -> bool:
+        """Whether the request was told to ask again before that time."""
         row = tx.get(AnswerRow, request.idempotency_key, populate_existing=True)
-        if row is None or row.fingerprint != request.fingerprint:
-            return request.asked_at
-        return min(request.asked_at, row.created_at)
+        return row is not None and row.fingerprint == request.fingerprint and row.created_at < time
 
     def refuse_noted(self, tx: Session, request: CheckoutRequest, refusal: Refusal) -> None:
         """Answer the keys that were noted for the same thing, which was refused."""

@@ -179,8 +179,10 @@ class SqlCarts:
         if request.shopper.customer_id != row.customer_id:
             return refuse(RefusalReason.CART_NOT_ACTIVE)
         placed = self._answers.placed(order)
-        asked_at = self._answers.first_asked(tx, request)
-        if asked_at <= order.created_at and request.expected_total in (None, placed.total):
+        asked_before = request.asked_at <= order.created_at or self._answers.was_noted_before(
+            tx, request, order.created_at
+        )
+        if asked_before and request.expected_total in (None, placed.total):
             return placed
         return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=order.number)
 
