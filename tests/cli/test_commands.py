@@ -227,6 +227,16 @@ def test_a_sandbox_payment_is_made_for_a_cart_and_its_shopper_acts(
     assert "timeout_with_effect" in run("sandbox", "scripts").output
 
 
+def test_a_payment_is_acted_on_by_hand(gateway: Gateway, data_dir: Path) -> None:
+    due = Money.parse("9.99", "USD")
+    payment = gateway.pay("cart", due, status=PaymentStatus.AUTHORIZED, script="capture_declined")
+    assert "capture done" in run("sandbox", "operate", payment, "capture").output
+    assert_one_line_error(run("sandbox", "operate", payment, "void"), "invalid")
+    assert "refund done" in run("sandbox", "operate", payment, "refund").output
+    assert gateway.payment(payment).refunded_minor == 999
+    assert_one_line_error(run("sandbox", "operate", "unknown", "void"), "unknown")
+
+
 def test_the_ledger_is_held_against_the_orders(gateway: Gateway, data_dir: Path) -> None:
     assert run("sandbox", "ledger").exit_code == 0
     gateway.pay("nobodys-cart", Money.parse("9.99", "USD"), status=PaymentStatus.CAPTURED)
