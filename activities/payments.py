@@ -122,15 +122,19 @@ class PaymentActivities:
         return PaymentUnknown()
 
     @activity.defn(name="void_payment")
-    async def void_payment(self, undo: Undo) -> None:
+    async def void_payment(self, undo: Undo) -> Refusal | None:
         """Undo the payment that this checkout has claimed: void it, or give the money back.
+
+        Answers with the refusal that says to pay again, if there was one.
 
         Idempotent by asking first, and by the gateway's keys ``<checkout id>/void`` and
         ``/refund``. Undoes ``verify_payment``; a claim of this run that comes late is refused.
         """
         payment_id = await _call(lambda: self._claims.give_up(undo.checkout))
-        if payment_id is not None:
-            await self._undo(payment_id, undo.checkout.id)
+        if payment_id is None:
+            return None
+        await self._undo(payment_id, undo.checkout.id)
+        return undo.refusal.model_copy(update={"pay_again": True})
 
     async def _undo(self, payment_id: str, key: str) -> str:
         """Void or refund, whatever the payment needs; what was done."""

@@ -102,8 +102,6 @@ class CheckoutWorkflow:
         self._mark(_STATUS.value_set("running"), _OPERATION.value_set(operation))
         outcome = await self._until_stopped()
         if isinstance(outcome, Refusal):
-            if self._undo.includes(VOID_PAYMENT):
-                outcome = outcome.model_copy(update={"pay_again": True})
             outcome = await self._undo.run(Undo(checkout=self._checkout, refusal=outcome))
         self._answer_callers(outcome)
         if isinstance(outcome, OrderPlaced):

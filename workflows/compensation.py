@@ -6,9 +6,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from commerce.contract import Outcome, Undo
+    from commerce.domain.errors import Refusal
     from workflows.policies import Step
 
-UndoStep = Step[Undo, Outcome] | Step[Undo, None]
+UndoStep = Step[Undo, Outcome] | Step[Undo, Refusal | None] | Step[Undo, None]
 
 
 class Compensations:
@@ -28,16 +29,15 @@ class Compensations:
         """The step just tried did nothing."""
         self._undos.pop()
 
-    def includes(self, undo: UndoStep) -> bool:
-        """Whether there is this to undo."""
-        return any(step is undo for step, _ in self._undos)
-
     async def run(self, undo: Undo) -> Outcome:
         """Undo everything; the outcome that stands in the store when all is undone."""
         outcome: Outcome = undo.refusal
         while self._undos:
             step, summary = self._undos[-1]
-            outcome = await step.run(undo, summary) or outcome
+            result = await step.run(undo, summary)
+            if isinstance(result, Refusal):  # an undo may know more of it than the step did
+                undo = undo.model_copy(update={"refusal": result})
+            outcome = result or outcome
             self._tell(f"undone: {summary}")
             self._undos.pop()
         return outcome

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.payments import PaymentActivities
 from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.contract import Undo
+from commerce.domain.errors import Refusal
 from commerce.domain.payments import (
     GatewayOutcome,
     Payment,
@@ -24,8 +25,8 @@ from tests.builders import product
 from tests.workflows.enumerator import PATHS, happened, play, violations
 from tests.world import World, a_world
 
-HALF = 0.5
-"""So many schedules happen at least: some faults make others impossible."""
+SHARE = 0.4
+"""This share of the schedules happens at least: some faults make others impossible."""
 
 
 @pytest_asyncio.fixture
@@ -45,14 +46,14 @@ async def test_every_fault_and_every_pair_of_faults(world: World, name: str) -> 
     assert report.violations == ()
     assert (report.counts["holds_open"], report.counts["carts_locked"]) == (0, 0)
     count = sum(happened(run, payments[run.payment_id]) for run in runs)
-    assert count >= len(runs) * HALF
+    assert count >= len(runs) * SHARE
 
 
 # -- the enumerator itself: does it notice what it is for? ---------------------------------------
 
 
 @activity.defn(name="void_payment")
-async def voids_nothing(self: PaymentActivities, undo: Undo) -> None:
+async def voids_nothing(self: PaymentActivities, undo: Undo) -> Refusal | None:
     return None
 
 
