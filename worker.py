@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from activities.addresses import AddressActivities
@@ -29,6 +28,7 @@ from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.adapters.tokens import TokenKeyError
 from commerce.domain.model import first_problem
 from commerce.ports import PaymentGateway
@@ -118,9 +118,7 @@ async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way."""
     store = open_store(settings)
     check(store.database)
-    config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", "localhost:7233")
-    client = await Client.connect(**config, data_converter=checkout_data_converter)
+    client = await connect(checkout_data_converter)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -152,8 +150,8 @@ def main() -> int:
         TokenKeyError,
         SchemaError,
         SQLAlchemyError,
+        TemporalUnreachableError,
         OSError,
-        RuntimeError,
         ValueError,
     ) as error:
         return _complain(str(error))

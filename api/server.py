@@ -10,6 +10,7 @@ import uvicorn
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
 from api.context import Authenticate
@@ -25,11 +26,12 @@ from api.identity import (
 from api.resolvers import build_schema
 from api.services import Services, make_context
 from api.webhooks import Receiver
-from client import CheckoutClient, CheckoutUnavailableError
+from client import CheckoutClient
 from commerce.adapters.addresses import PostalRules
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
 from commerce.domain.model import first_problem
 from commerce.settings import Settings
@@ -106,7 +108,7 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way."""
     store = open_store(settings)
     check(store.database)
-    checkout = await CheckoutClient.connect(settings.task_queue)
+    checkout = CheckoutClient(await connect(pydantic_data_converter), settings.task_queue)
     config = uvicorn.Config(
         build_app(settings, store, checkout),
         host=settings.api_host,
@@ -128,10 +130,10 @@ def main() -> int:
     except ValidationError as error:
         return _complain(f"setting {first_problem(error)}")
     except (
-        CheckoutUnavailableError,
         TokenKeyError,
         SchemaError,
         SQLAlchemyError,
+        TemporalUnreachableError,
         OSError,
         ValueError,
     ) as error:

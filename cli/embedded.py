@@ -56,8 +56,8 @@ def temporal_arguments(port: int, ui_port: int, database: Path) -> list[str]:
     arguments += ["--log-level", "error"]
     arguments += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"]
     arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
-    for name in SEARCH_ATTRIBUTES:
-        arguments += ["--search-attribute", f"{name}=Keyword"]
+    for name, kind in SEARCH_ATTRIBUTES.items():
+        arguments += ["--search-attribute", f"{name}={kind}"]
     return arguments
 
 

@@ -5,32 +5,65 @@ Histories keep these for as long as they are retained: references and amounts, n
 
 import base64
 import hashlib
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from commerce.domain.cards import NoCardNumber
 from commerce.domain.carts import MAX_KEY_CHARS, CartId, Shopper
 from commerce.domain.errors import Operation, Refusal
-from commerce.domain.model import Message
+from commerce.domain.model import PRINTABLE, Message
 from commerce.domain.money import Money
 from commerce.domain.payments import MAX_PAYMENT_ID_CHARS, PaymentPending, WaitsFor
 
 WORKFLOW_TYPE = "checkout"
 ANSWER_UPDATE = "answer"
-ABORT_UPDATE = "abort"
 OUTCOME_QUERY = "outcome"
 PAYMENT_CHANGED_SIGNAL = "payment_changed"
 LATE_PAYMENT_TYPE = "late_payment"
+SWEEP_TYPE = "sweep"
+SWEEP_SCHEDULE_ID = "checkout-sweep"
 DEFAULT_TASK_QUEUE = "checkout"
 
-SEARCH_ATTRIBUTES = (
-    "CheckoutStatus",
-    "CheckoutReason",
-    "CheckoutOperation",
-    "CheckoutOrderNumber",
-)
-"""Keywords, registered in the namespace before the first checkout; never personal."""
+ABORT_UPDATE = "abort"
+RETRY_UPDATE = "retry"
+SKIP_UPDATE = "skip"
+MARK_DONE_UPDATE = "mark_done"
+EXTEND_HOLD_UPDATE = "extend_hold"
+INCIDENTS_QUERY = "incidents"
+
+SEARCH_ATTRIBUTES: Mapping[str, Literal["Keyword", "Int"]] = {
+    "CheckoutStatus": "Keyword",
+    "CheckoutReason": "Keyword",
+    "CheckoutOrderNumber": "Keyword",
+    "CheckoutOperation": "Keyword",
+    "CheckoutStore": "Keyword",
+    "CheckoutTotal": "Int",
+    "CheckoutCurrency": "Keyword",
+}
+"""By name with their type, registered in the namespace before the first checkout; never personal.
+
+The total is in minor units.
+"""
+
+
+class CheckoutStatus(StrEnum):
+    """What the search attribute ``CheckoutStatus`` says of a run.
+
+    An incident waits for an operator; so does a payment review, and both are tried again meanwhile.
+    ``failed`` is a step that failed for good, with all undone: for a developer.
+    """
+
+    RUNNING = "running"
+    PAYMENT_PENDING = "payment_pending"
+    PAYMENT_REVIEW = "payment_review"
+    INCIDENT = "incident"
+    ORDERED = "ordered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
 
 ANOTHER_REQUEST = "AnotherRequestRuns"
 """Error type of an ``answer`` turned away: another request for the cart is under way."""
@@ -214,3 +247,83 @@ class OrderEvent(Message):
     order_number: str
     store_code: str
     total: Money
+
+
+OperatorText = Annotated[str, Field(max_length=500, pattern=PRINTABLE), NoCardNumber]
+
+
+class Abort(Message):
+    """An operator stops a checkout. From the Temporal UI the reason alone will do, as JSON text.
+
+    Attributes:
+        by: Who; the history names the caller of Temporal's API besides.
+    """
+
+    reason: Annotated[OperatorText, Field(min_length=1)]
+    by: OperatorText = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return {"reason": given} if isinstance(given, str) else given
+
+
+class StepAct(Message):
+    """An operator acts on the incident of a step; to try it again, the step's name alone will do.
+
+    Attributes:
+        reason: Wanted for everything but another try.
+    """
+
+    step: Annotated[OperatorText, Field(min_length=1)]
+    reason: OperatorText = ""
+    by: OperatorText = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return {"step": given} if isinstance(given, str) else given
+
+
+MAX_HOLD_MINUTES = 24 * 60
+
+
+class ExtendHold(Message):
+    """An operator keeps cart and stock for a pending payment; the minutes alone will do."""
+
+    minutes: Annotated[int, Field(ge=1, le=MAX_HOLD_MINUTES)]
+    by: OperatorText = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return {"minutes": given} if isinstance(given, int) else given
+
+
+class Incident(Message):
+    """A step that only an operator can settle, though it is tried again now and then.
+
+    Attributes:
+        since: When the workflow gave up for the first time.
+        tries: How often it was tried again since.
+        why: The kind of the last failure, never its text.
+    """
+
+    step: str
+    since: AwareDatetime
+    tries: int = 0
+    why: str = ""
+
+
+class Incidents(Message):
+    """What a run answers when asked for its open incidents."""
+
+    open: tuple[Incident, ...] = ()
+
+
+class DoneByHand(Message):
+    """A step that an operator did by hand; the store is told, as the step would have told it."""
+
+    checkout: Checkout
+    step: str
+    order_number: str = ""

@@ -14,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
         ANSWER_UPDATE,
         OUTCOME_QUERY,
         PAYMENT_CHANGED_SIGNAL,
-        SEARCH_ATTRIBUTES,
         WORKFLOW_TYPE,
         Answer,
         Checkout,
@@ -59,7 +58,10 @@ with workflow.unsafe.imports_passed_through():
         StepError,
     )
 
-_STATUS, _REASON, _OPERATION, _ORDER_NUMBER = map(SearchAttributeKey.for_keyword, SEARCH_ATTRIBUTES)
+_STATUS, _REASON, _OPERATION, _ORDER_NUMBER = (
+    SearchAttributeKey.for_keyword(f"Checkout{name}")
+    for name in ("Status", "Reason", "Operation", "OrderNumber")
+)
 
 _PAYMENT_IS_NOT_OURS = {RefusalReason.PAYMENT_ID_INVALID, RefusalReason.PAYMENT_DECLINED}
 """The step that says so holds nothing of the payment any more."""

@@ -351,8 +351,11 @@ async def test_the_job_registers_namespace_and_search_attributes_and_may_be_repe
         found = await server.client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=namespace)
         )
-    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-    assert dict(found.custom_attributes) == dict.fromkeys(SEARCH_ATTRIBUTES, keyword)
+    types = {name: IndexedValueType.Name(kind) for name, kind in found.custom_attributes.items()}
+    wanted = {
+        name: f"INDEXED_VALUE_TYPE_{kind.upper()}" for name, kind in SEARCH_ATTRIBUTES.items()
+    }
+    assert types == wanted
 
 
 def test_services_wait_for_what_they_need() -> None:

@@ -23,11 +23,14 @@ async def a_time_skipping_server() -> AsyncGenerator[WorkflowEnvironment]:
         test_server_existing_path=program("temporal-test-server"),
     )
     async with started:
-        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        types = {
+            name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
+            for name, kind in SEARCH_ATTRIBUTES.items()
+        }
         await started.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(
                 namespace=started.client.namespace,
-                search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, keyword),
+                search_attributes=types,
             )
         )
         yield started
