@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 
 from activities.addresses import AddressActivities
 from activities.carts import CartActivities
+from activities.operators import OperatorActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.stock import StockActivities
@@ -50,6 +51,7 @@ def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Calla
     addresses = AddressActivities(store.carts, PostalRules())
     payments = PaymentActivities(store.carts, store.orders, store.claims, gateway)
     orders = OrderActivities(store.orders, LogOrderEvents())
+    operators = OperatorActivities(store.orders, store.claims)
     return [
         carts.lock_cart,
         carts.extend_hold,
@@ -66,6 +68,7 @@ def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Calla
         payments.settle_payment,
         orders.create_order,
         orders.announce_order,
+        operators.mark_done,
     ]
 
 

@@ -160,6 +160,7 @@ class LockedCart(Message):
         digest: SHA-256 of the snapshot that everything later is computed from.
         items: Units in the cart.
         lines: Lines in the cart.
+        skus: Different products among them; 0 in a history from before it was counted.
         total: Grand total.
         payment_id: Of the payment chosen with an online method; None with the offline ones.
     """
@@ -169,6 +170,7 @@ class LockedCart(Message):
     store_code: str
     items: int
     lines: int
+    skus: int = 0
     total: Money
     payment_id: str | None = None
 
@@ -322,8 +324,75 @@ class Incidents(Message):
 
 
 class DoneByHand(Message):
-    """A step that an operator did by hand; the store is told, as the step would have told it."""
+    """A step that an operator did by hand; the store is told, as the step would have told it.
 
-    checkout: Checkout
+    Attributes:
+        checkout: None for a payment that no run has.
+        order_number: Of the order, for the steps that follow it.
+        notice: Of the payment that was settled, for that step.
+    """
+
     step: str
+    checkout: Checkout | None = None
     order_number: str = ""
+    notice: PaymentNotice | None = None
+
+
+class HoldExtended(Message):
+    """Until when cart and stock are kept for a pending payment, at least."""
+
+    until: AwareDatetime
+
+
+class Batch(Message):
+    """How much an activity of the sweep does at most."""
+
+    most: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class FoundLeftovers(Message):
+    """What a sweep finds to do: numbers, some of them of checkouts that still run.
+
+    Attributes:
+        holds: Past their time.
+        payments: Not settled, old enough, and to be looked at now.
+        orders: Old enough, and not announced.
+        unsettled: Payments that an earlier sweep has had looked after, and that are still open.
+    """
+
+    holds: int = 0
+    payments: int = 0
+    orders: int = 0
+    unsettled: int = 0
+
+
+class Swept(Message):
+    """What an activity of the sweep did with a batch.
+
+    Attributes:
+        done: Of what was left behind.
+        running: Left alone: their checkouts run.
+        may_be_more: The batch was full.
+    """
+
+    done: int = 0
+    running: int = 0
+    may_be_more: bool = False
+
+
+class SweepReport(Message):
+    """What a sweep did.
+
+    Attributes:
+        payments_told: To be settled by a run of its own each.
+        payments_unsettled: Of earlier sweeps, and still open: the gateway is down, or says no.
+        running: Left alone: their checkouts run.
+        failed: Activities that did not succeed; the next sweep tries again.
+    """
+
+    holds_expired: int = 0
+    payments_told: int = 0
+    payments_unsettled: int = 0
+    orders_announced: int = 0
+    running: int = 0
+    failed: tuple[str, ...] = ()

@@ -1,10 +1,8 @@
 """The checkout: one run turns one cart into exactly one order, or a documented refusal."""
 
 import asyncio
-import contextlib
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -12,21 +10,23 @@ with workflow.unsafe.imports_passed_through():
         ABORT_UPDATE,
         ANOTHER_REQUEST,
         ANSWER_UPDATE,
+        EXTEND_HOLD_UPDATE,
         OUTCOME_QUERY,
         PAYMENT_CHANGED_SIGNAL,
         WORKFLOW_TYPE,
+        Abort,
         Answer,
         Checkout,
         CheckoutRequest,
+        CheckoutStatus,
+        ExtendHold,
+        HoldExtended,
         KnownOutcome,
         LockedCart,
         OrderPlaced,
         OtherRequest,
         Outcome,
-        PaymentNotice,
         PaymentResult,
-        PlacedOrder,
-        Settled,
         SnapshotRef,
         StepResult,
         Undo,
@@ -34,20 +34,16 @@ with workflow.unsafe.imports_passed_through():
     from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
     from commerce.domain.payments import PaymentPending
     from workflows.compensation import Compensations
+    from workflows.incidents import OpenIncidents, SettlesIncidents
+    from workflows.measures import count_money, count_outcome
     from workflows.payment_wait import PendingPayment
     from workflows.policies import (
-        ANNOUNCE_ORDER,
-        CAPTURE_PAYMENT,
         CREATE_ORDER,
-        FIRST_REVIEW,
         HOLD_STOCK,
-        LAST_REVIEW,
         LOCK_CART,
         MOST_TOLD_PENDING,
         NOTE_REQUEST,
         RELEASE_STOCK,
-        REVIEW_PAYMENT,
-        SETTLE_PAYMENT,
         STORE_ANSWER,
         UNLOCK_CART,
         VALIDATE_ADDRESSES,
@@ -57,18 +53,15 @@ with workflow.unsafe.imports_passed_through():
         Step,
         StepError,
     )
-
-_STATUS, _REASON, _OPERATION, _ORDER_NUMBER = (
-    SearchAttributeKey.for_keyword(f"Checkout{name}")
-    for name in ("Status", "Reason", "Operation", "OrderNumber")
-)
+    from workflows.settlement import Settlement
+    from workflows.shown import Shown
 
 _PAYMENT_IS_NOT_OURS = {RefusalReason.PAYMENT_ID_INVALID, RefusalReason.PAYMENT_DECLINED}
 """The step that says so holds nothing of the payment any more."""
 
 
 @workflow.defn(name=WORKFLOW_TYPE)
-class CheckoutWorkflow:
+class CheckoutWorkflow(SettlesIncidents):
     """One cart's checkout. Callers ask by the update ``answer``; operators stop it by ``abort``."""
 
     @workflow.init
@@ -81,12 +74,13 @@ class CheckoutWorkflow:
         self._outcome: Outcome | None = None
         self._stopped_by: str | None = None
         self._failed_step: str | None = None
-        self._pending = PendingPayment(self._tell, self._mark_pending, self._check_not_stopped)
+        self._shown = Shown()
+        self._incidents = OpenIncidents(self._shown)
+        self._pending = PendingPayment(self._shown, self._check_not_stopped)
         self._payment_id = request.payment_id
-        self._changed_payments: dict[str, None] = {}
         self._told_pending = 0
-        self._undo = Compensations(self._tell)
-        self._story: list[str] = []
+        self._undo = Compensations(self._incidents, self._shown)
+        self._settlement = Settlement(self._checkout, self._shown, self._incidents, self._pending)
 
     @workflow.run
     async def run(self, request: CheckoutRequest) -> Outcome:
@@ -100,15 +94,15 @@ class CheckoutWorkflow:
         return checkout.result()
 
     async def _check_out(self) -> Outcome:
-        operation = self._request.operation
-        self._mark(_STATUS.value_set("running"), _OPERATION.value_set(operation))
+        self._shown.started(self._request.operation, self._request.store_code)
         outcome = await self._until_stopped()
         if isinstance(outcome, Refusal):
             outcome = await self._undo.run(Undo(checkout=self._checkout, refusal=outcome))
         self._answer_callers(outcome)
         if isinstance(outcome, OrderPlaced):
             await self._settle(outcome)
-        await self._settle_changed_payments(ordered=isinstance(outcome, OrderPlaced))
+        else:
+            await self._settlement.changed_payments()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._failed_step and isinstance(outcome, Refusal):
             raise ApplicationError(f"{self._failed_step} failed for good; all is undone")
@@ -133,9 +127,12 @@ class CheckoutWorkflow:
         self._undo.register(UNLOCK_CART, "Give the cart back")
         locked = await LOCK_CART.run(self._checkout, "Lock the cart")
         if isinstance(locked, LockedCart):
-            self._tell(f"cart locked: {locked.items} items, {locked.lines} lines, {locked.total}")
+            self._shown.cart(locked.total, locked.store_code)
+            self._shown.tell(
+                f"cart locked: {locked.items} items, {locked.lines} lines, {locked.total}"
+            )
         else:
-            self._tell(
+            self._shown.tell(
                 "nothing was done: the answer is that of an earlier run, or no cart to order"
             )
             self._undo.drop_last()
@@ -143,7 +140,7 @@ class CheckoutWorkflow:
 
     async def _hold_stock(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
         self._undo.register(RELEASE_STOCK, f"Release {locked.items} items")
-        summary = f"Hold {locked.items} items, {locked.lines} lines"
+        summary = f"Hold {locked.items} items, {locked.skus or locked.lines} SKUs"
         refusal = await self._pass(HOLD_STOCK, cart, summary, "stock held")
         if refusal:
             self._undo.drop_last()
@@ -173,61 +170,10 @@ class CheckoutWorkflow:
         return await CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
 
     async def _settle(self, placed: OrderPlaced) -> None:
-        """What follows the answer: it is retried until it works, and never undone."""
-        order = PlacedOrder(
-            checkout=self._checkout, order_number=placed.order_number, total=placed.total
-        )
-        announced = asyncio.create_task(
-            ANNOUNCE_ORDER.run(order, f"Announce order {placed.order_number}")
-        )
-        if self._request.operation is Operation.COMPLETE_ORDER or placed.paid_at_gateway:
-            await self._capture(order, placed)
-        await announced
-        self._tell("order announced")
-
-    async def _capture(self, order: PlacedOrder, placed: OrderPlaced) -> None:
-        """Take the money; if the gateway will not give it, an operator has to see to it.
-
-        Whatever they do at the gateway comes back as a webhook, or is asked for now and then.
-        """
-        pause = FIRST_REVIEW
-        while (captured := await self._try_to_capture(order, placed)) is None:
-            if pause is FIRST_REVIEW:
-                self._mark(_STATUS.value_set("payment_review"))
-                self._tell(f"**payment review**: {placed.total} could not be captured")
-                await REVIEW_PAYMENT.run(order, "Mark the order for payment review")
-            await self._settle_changed_payments(ordered=True)
-            with contextlib.suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._pending.changed,
-                    timeout=pause,
-                    timeout_summary="The payment is in review",
-                )
-            pause = min(pause * 2, LAST_REVIEW)
-        self._tell(f"payment {captured.what}")
-        if captured.gone:
-            self._mark(_STATUS.value_set("payment_review"))
-            self._tell(f"**payment review**: order {placed.order_number} is not paid")
-        elif pause is not FIRST_REVIEW:
-            self._mark(_STATUS.value_set("ordered"))
-
-    async def _settle_changed_payments(self, *, ordered: bool) -> None:
-        """Payments of the cart that changed meanwhile, and that this run does not pay with."""
-        while self._changed_payments:
-            payment_id, _ = self._changed_payments.popitem()
-            if ordered and payment_id == self._payment_id:
-                continue
-            notice = PaymentNotice(cart_id=self._request.cart_id, payment_id=payment_id)
-            settled = await SETTLE_PAYMENT.run(notice, "Settle a payment that came late")
-            self._tell(f"a payment that came late: {settled.what}")
-
-    async def _try_to_capture(self, order: PlacedOrder, placed: OrderPlaced) -> Settled | None:
-        self._pending.changed = False
-        try:
-            done = await CAPTURE_PAYMENT.run(order, f"Capture {placed.total}")
-        except StepError:
-            return None
-        return done or Settled(what="captured")
+        completed = self._request.operation is Operation.COMPLETE_ORDER
+        at_gateway = completed or placed.paid_at_gateway
+        await self._settlement.order(placed, self._payment_id, at_gateway=at_gateway)
+        await self._settlement.changed_payments(except_for=self._payment_id)
 
     # -- stopping, answering, telling ---------------------------------------------------------
 
@@ -242,9 +188,9 @@ class CheckoutWorkflow:
         except (asyncio.CancelledError, StepError) as error:
             if self._stopped_by is None and isinstance(error, StepError):
                 self._failed_step = error.step
-                self._tell(f"{error.step} failed for good")
+                self._shown.tell(f"{error.step} failed for good")
                 return refuse(RefusalReason.SERVER_ERROR)
-            self._tell(f"stopped by {self._stopped_by}")
+            self._shown.tell(f"stopped by {self._stopped_by}")
             return refuse(RefusalReason.ABORTED)
 
     async def _pass(
@@ -257,7 +203,7 @@ class CheckoutWorkflow:
     def _passed(self, result: PaymentResult, told: str) -> Refusal | None:
         if isinstance(result, Refusal):
             return result
-        self._tell(told)
+        self._shown.tell(told)
         return None
 
     def _check_not_stopped(self) -> None:
@@ -267,29 +213,20 @@ class CheckoutWorkflow:
 
     def _answer_callers(self, outcome: Outcome) -> None:
         self._outcome = outcome
+        status = CheckoutStatus.FAILED if self._failed_step else CheckoutStatus.REFUSED
+        told: dict[str, str] = {}
         if isinstance(outcome, OrderPlaced):
-            self._tell(f"**order {outcome.order_number}**, {outcome.total}")
-            number = _ORDER_NUMBER.value_set(outcome.order_number)
-            self._mark(_STATUS.value_set("ordered"), number)
+            status = CheckoutStatus.ORDERED
+            told = {"order_number": outcome.order_number}
+            count_money("ordered", outcome.total)
         else:
-            why = f" ({outcome.decline})" if outcome.decline else ""
-            self._tell(f"**refused: {outcome.reason}**{why}")
-            status = "failed" if self._failed_step else "refused"
-            self._mark(_STATUS.value_set(status), _REASON.value_set(outcome.reason))
-
-    def _mark_pending(self) -> None:
-        self._mark(_STATUS.value_set("payment_pending"))
+            told = {"reason": outcome.reason}
+        self._shown.outcome(outcome, status)
+        workflow.logger.info("checkout %s", status, extra=told)
+        count_outcome(self._request.operation, outcome, failed=self._failed_step is not None)
 
     def _can_be_answered(self) -> bool:
         return self._outcome is not None or self._pending.waits_for is not None
-
-    def _mark(self, *attributes: SearchAttributeUpdate[str]) -> None:
-        workflow.upsert_search_attributes(attributes)  # pyright: ignore[reportUnknownMemberType]
-
-    def _tell(self, line: str) -> None:
-        """Add a line to the story that the Temporal UI shows as current details."""
-        self._story.append(f"- {line}")
-        workflow.set_current_details("\n".join(self._story))
 
     @workflow.update(name=ANSWER_UPDATE, description="Wait for the outcome of a request.")
     async def answer(self, request: CheckoutRequest) -> Answer:
@@ -332,27 +269,46 @@ class CheckoutWorkflow:
         if not (same_key or same_thing or is_pending or isinstance(self._outcome, OrderPlaced)):
             raise ApplicationError("another request for this cart runs", type=ANOTHER_REQUEST)
 
-    @workflow.update(name=ABORT_UPDATE, description="Stop and undo, unless there is an order.")
-    async def abort(self, reason: str) -> Outcome:
+    @workflow.update(
+        name=ABORT_UPDATE, description="Stop and undo, unless there is an order; say why."
+    )
+    async def abort(self, act: Abort) -> Outcome:
         """Stop the checkout and undo it; the order, if that came first."""
-        self._stopped_by = f"an operator: {reason}"
+        self._stopped_by = f"{act.by or 'an operator'}: {act.reason}"
         await workflow.wait_condition(lambda: self._outcome is not None)
         assert self._outcome is not None
         return self._outcome
 
     @abort.validator
-    def _may_abort(self, reason: str) -> None:
-        if not reason.strip():
+    def _may_abort(self, act: Abort) -> None:
+        if not act.reason.strip():
             raise ApplicationError("say why the checkout is aborted")
         if self._outcome is not None:
             raise ApplicationError("the checkout has its outcome already")
+
+    @workflow.update(
+        name=EXTEND_HOLD_UPDATE,
+        description="Keep cart and stock for a pending payment, for so many minutes from now.",
+    )
+    async def extend_hold(self, act: ExtendHold) -> HoldExtended:
+        """Give a pending payment more time."""
+        until = self._pending.keep(act.minutes)
+        self._shown.tell(
+            f"{act.by or 'an operator'} keeps cart and stock until {until:%d %b %H:%M}"
+        )
+        return HoldExtended(until=until)
+
+    @extend_hold.validator
+    def _may_extend_hold(self, act: ExtendHold) -> None:
+        if self._pending.waits_for is None:
+            raise ApplicationError("no payment is pending: nothing is kept for one")
 
     @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")
     def payment_changed(self, payment_id: str = "") -> None:
         """A payment of the cart has changed at the gateway, or may have."""
         self._pending.changed = True
         if payment_id:
-            self._changed_payments[payment_id] = None
+            self._settlement.payment_changed(payment_id)
 
     @workflow.query(name=OUTCOME_QUERY, description="The outcome, null while there is none.")
     def outcome(self) -> KnownOutcome:

@@ -1,15 +1,18 @@
-"""Undo: what this run did, in reverse, each until it works."""
+"""Undo: what this run did, in reverse, each until it works or an operator settles it."""
 
-from collections.abc import Callable
+from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from commerce.contract import Outcome, Undo
+    from commerce.contract import DoneByHand, Outcome, Undo
     from commerce.domain.errors import Refusal
-    from workflows.policies import Step
+    from workflows.incidents import OpenIncidents
+    from workflows.policies import VOID_PAYMENT, Step
+    from workflows.shown import Shown
 
-UndoStep = Step[Undo, Outcome] | Step[Undo, Refusal | None] | Step[Undo, None]
+UndoStep = Step[Undo, Any]
+"""Answers with the outcome that stands after it, if it knows."""
 
 
 class Compensations:
@@ -17,9 +20,10 @@ class Compensations:
     lost may have taken effect; it is dropped again when the step says that it did nothing.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, incidents: OpenIncidents, shown: Shown) -> None:
         self._undos: list[tuple[UndoStep, str]] = []
-        self._tell = tell
+        self._incidents = incidents
+        self._shown = shown
 
     def register(self, undo: UndoStep, summary: str) -> None:
         """Undo this, should the checkout be refused."""
@@ -34,10 +38,13 @@ class Compensations:
         outcome: Outcome = undo.refusal
         while self._undos:
             step, summary = self._undos[-1]
-            result = await step.run(undo, summary)
+            by_hand = DoneByHand(step=step.name, checkout=undo.checkout)
+            result, done = await self._incidents.run(step, undo, summary, by_hand)
+            if not done and step is VOID_PAYMENT:  # the payment was given up, whoever voids it
+                result = undo.refusal.model_copy(update={"pay_again": True})
             if isinstance(result, Refusal):  # an undo may know more of it than the step did
                 undo = undo.model_copy(update={"refusal": result})
             outcome = result or outcome
-            self._tell(f"undone: {summary}")
+            self._shown.tell(f"undone: {summary}" if done else f"not undone here: {summary}")
             self._undos.pop()
         return outcome

@@ -16,31 +16,32 @@ with workflow.unsafe.imports_passed_through():
         PaymentNotice,
         Settled,
     )
-    from workflows.policies import SETTLE_PAYMENT, StepError
+    from workflows.incidents import OpenIncidents, SettlesIncidents
+    from workflows.settlement import settle_changed
+    from workflows.shown import Shown
 
 
 @workflow.defn(name=LATE_PAYMENT_TYPE)
-class LatePaymentWorkflow:
+class LatePaymentWorkflow(SettlesIncidents):
     """Runs under the id of the cart's checkout, so that none runs beside it: callers wait."""
 
     @workflow.init
     def __init__(self, notice: PaymentNotice) -> None:
         self._changed = {notice.payment_id: None}
+        self._shown = Shown()
+        self._incidents = OpenIncidents(self._shown)
 
     @workflow.run
     async def run(self, notice: PaymentNotice) -> Settled:
         """Capture what belongs to an order, and give back what belongs to none."""
         settled = Settled(what="")
-        story: list[str] = []
         while self._changed:
             payment_id, _ = self._changed.popitem()
             changed = PaymentNotice(cart_id=notice.cart_id, payment_id=payment_id)
-            try:
-                settled = await SETTLE_PAYMENT.run(changed, "Settle a payment that came late")
-            except StepError as error:
-                raise ApplicationError("the payment could not be settled") from error
-            story.append(f"- {settled.what}")
-            workflow.set_current_details("\n".join(story))
+            settled = (await settle_changed(self._incidents, self._shown, changed)) or Settled(
+                what="settled by an operator"
+            )
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return settled
 
     @workflow.signal(name=PAYMENT_CHANGED_SIGNAL, description="Ask the gateway for the payment.")

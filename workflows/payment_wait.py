@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from commerce.contract import Extension, PaymentResult, SnapshotRef
+    from commerce.contract import CheckoutStatus, Extension, PaymentResult, SnapshotRef
     from commerce.domain.errors import RefusalReason, refuse
     from commerce.domain.payments import PaymentPending, WaitsFor
     from workflows.policies import (
@@ -15,10 +15,12 @@ with workflow.unsafe.imports_passed_through():
         FIRST_ASK,
         HOLD_LIMIT,
         LAST_ASK,
+        PAYMENT_GROUP,
         PAYMENT_WAIT_LIMITS,
         UNKNOWN_HOLD_S,
         StepError,
     )
+    from workflows.shown import Shown
 
 
 class PaymentWait:
@@ -31,6 +33,12 @@ class PaymentWait:
         self._asked_at = now
         self._ask_after = FIRST_ASK
         self._hold_at: datetime | None = now
+        self._kept_until = now
+
+    def keep_until(self, until: datetime, now: datetime) -> None:
+        """An operator gives it more time; cart and stock are kept for longer right away."""
+        self._kept_until = max(self._kept_until, until)
+        self._hold_at = now
 
     def is_over(self, waits_for: WaitsFor, now: datetime) -> bool:
         """The payment has been waiting for the same one for too long."""
@@ -46,7 +54,8 @@ class PaymentWait:
     def extended(self, now: datetime, seconds: float) -> None:
         """They are kept for so long from now; half of it is left when they are extended again."""
         again = now + timedelta(seconds=seconds / 2)
-        self._hold_at = again if again < self._began + HOLD_LIMIT else None
+        limit = max(self._began + HOLD_LIMIT, self._kept_until)
+        self._hold_at = again if again < limit else None
 
     def pause(self, waits_for: WaitsFor, now: datetime) -> timedelta:
         """Until something is due: to ask, to extend the hold, or to stop waiting."""
@@ -66,7 +75,7 @@ class PaymentWait:
         return min(self._asked_at + self._ask_after, self._end(waits_for))
 
     def _end(self, waits_for: WaitsFor) -> datetime:
-        return self._since + PAYMENT_WAIT_LIMITS[waits_for]
+        return max(self._since + PAYMENT_WAIT_LIMITS[waits_for], self._kept_until)
 
 
 class PendingPayment:
@@ -77,21 +86,28 @@ class PendingPayment:
         changed: The gateway is to be asked, now.
     """
 
-    def __init__(
-        self,
-        tell: Callable[[str], None],
-        mark_pending: Callable[[], None],
-        check_not_stopped: Callable[[], None],
-    ) -> None:
-        self._tell = tell
-        self._mark_pending = mark_pending
+    def __init__(self, shown: Shown, check_not_stopped: Callable[[], None]) -> None:
+        self._shown = shown
         self._check_not_stopped = check_not_stopped
+        self._wait: PaymentWait | None = None
         self.waits_for: WaitsFor | None = None
         self.changed = False
 
+    def keep(self, minutes: int) -> datetime:
+        """Wait for so long from now at least, and ask the gateway; until when.
+
+        Raises:
+            AssertionError: No payment is pending.
+        """
+        assert self._wait is not None
+        until = workflow.now() + timedelta(minutes=minutes)
+        self._wait.keep_until(until, workflow.now())
+        self.changed = True
+        return until
+
     async def until_decided(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
         """Keep cart and stock for a payment until the gateway has decided, or it takes too long."""
-        wait = PaymentWait(workflow.now())
+        wait = self._wait = PaymentWait(workflow.now())
         result: PaymentResult = pending
         try:
             while isinstance(result, PaymentPending):
@@ -104,7 +120,7 @@ class PendingPayment:
                 if await self._may_have_changed(wait, result.waits_for):
                     result = await self._ask(cart, result)
         finally:
-            self.waits_for = None
+            self.waits_for = self._wait = None
         return result
 
     async def _keep_hold(self, cart: SnapshotRef) -> float:
@@ -122,6 +138,7 @@ class PendingPayment:
                 lambda: self.changed,
                 timeout=wait.pause(waits_for, workflow.now()),
                 timeout_summary=f"The payment waits for the {waits_for}",
+                event_groups=[workflow.create_event_group(PAYMENT_GROUP)],
             )
         except TimeoutError:
             return wait.is_time_to_ask(waits_for, workflow.now())
@@ -132,12 +149,12 @@ class PendingPayment:
         try:
             return await ASK_FOR_PAYMENT.run(cart, "Ask the gateway for the pending payment")
         except StepError:
-            self._tell("the gateway does not answer; the payment is waited for")
+            self._shown.tell("the gateway does not answer; the payment is waited for")
             return pending
 
     def _wait_for(self, waits_for: WaitsFor) -> None:
         """Callers are told that the payment is pending."""
         if waits_for is not self.waits_for:
             self.waits_for = waits_for
-            self._tell(f"payment pending: it waits for the {waits_for}")
-            self._mark_pending()
+            self._shown.tell(f"payment pending: it waits for the {waits_for}")
+            self._shown.status(CheckoutStatus.PAYMENT_PENDING)

@@ -68,7 +68,7 @@ async def test_operators_see_steps_story_and_attributes(world: World, cart_id: s
     ]
     assert summaries == [
         '"Lock the cart"',
-        '"Hold 5 items, 5 lines"',
+        '"Hold 5 items, 5 SKUs"',
         '"Check addresses and shipping"',
         '"Check that 75.00 USD will be paid"',
         '"Create the order over 75.00 USD"',

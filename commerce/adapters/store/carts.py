@@ -268,6 +268,7 @@ def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
         store_code=snapshot.store.code,
         items=sum(line.quantity for line in snapshot.lines),
         lines=len(snapshot.lines),
+        skus=len({line.sku for line in snapshot.lines}),
         total=snapshot.totals().grand_total,
         payment_id=choice.payment_id if choice and choice.is_online else None,
     )

@@ -1,0 +1,43 @@
+"""What an operator did by hand, noted where the step would have noted it."""
+
+from temporalio import activity
+
+from commerce.contract import DoneByHand
+from commerce.ports import Orders, PaymentClaims
+
+
+class OperatorActivities:
+    """Needs the orders and payment claims ports."""
+
+    def __init__(self, orders: Orders, claims: PaymentClaims) -> None:
+        self._orders = orders
+        self._claims = claims
+
+    @activity.defn(name="mark_done")
+    def mark_done(self, done: DoneByHand) -> None:
+        """Take the operator's word for it: the order is announced or paid, the payment settled.
+
+        Stock and carts that were given back by hand need no note: the store itself was changed.
+
+        Idempotent by what it notes. Needs no undo.
+        """
+        match done.step:
+            case "announce_order":
+                event = self._orders.pending_event(done.order_number)
+                if event:
+                    self._orders.mark_announced(event.event_id)
+            case "capture_payment":
+                payment_id = self._orders.payment_to_capture(done.order_number)
+                self._orders.mark_captured(done.order_number)
+                self._settle(payment_id)
+            case "void_payment" if done.checkout:
+                self._settle(self._claims.give_up(done.checkout))
+            case "settle_payment" if done.notice:
+                self._claims.abandon(done.notice.payment_id, done.notice.cart_id)
+                self._settle(done.notice.payment_id)
+            case _:
+                pass
+
+    def _settle(self, payment_id: str | None) -> None:
+        if payment_id:
+            self._claims.mark_settled(payment_id)
