@@ -45,7 +45,11 @@ class _Way(StrEnum):
 
 @dataclass
 class Case:
-    """One open incident, and what operators asked for."""
+    """One open incident, and what operators asked for.
+
+    Attributes:
+        if_skipped: What the run is in when its step is skipped; None is as before.
+    """
 
     incident: Incident
     by_hand: DoneByHand
@@ -54,6 +58,7 @@ class Case:
     asked: list[tuple[_Way, StepAct]] = field(default_factory=list[tuple[_Way, StepAct]])
     taken: int = 0
     answered: int = 0
+    if_skipped: CheckoutStatus | None = None
 
 
 class OpenIncidents:
@@ -149,7 +154,7 @@ class OpenIncidents:
             if way is _Way.RETRY:
                 return False
             if way is _Way.SKIP or await self._noted(case):
-                self.settled(case, way)
+                self.settled(case, way, case.if_skipped if way is _Way.SKIP else None)
                 return True
             case.answered = case.taken
 

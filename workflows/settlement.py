@@ -103,6 +103,7 @@ class Settlement:
         status = CheckoutStatus.PAYMENT_REVIEW if refused else CheckoutStatus.INCIDENT
         by_hand = self._by_hand(CAPTURE_PAYMENT.name, order)
         case = self._incidents.failed(case, error, by_hand, status)
+        case.if_skipped = CheckoutStatus.PAYMENT_REVIEW
         if refused and was is not status:
             self._shown.tell("**payment review**: the gateway does not give the money")
             summary = "Mark the order for payment review"

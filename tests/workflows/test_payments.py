@@ -462,22 +462,6 @@ async def test_an_order_in_review_is_paid_once_the_gateway_gives_the_money(world
     assert (await world.attributes(cart_id))["CheckoutStatus"] == "ordered"
 
 
-async def test_a_capture_that_fails_for_days_ends_in_payment_review(
-    own_env: WorkflowEnvironment, patient: World
-) -> None:
-    fault = {"call": "capture", "mode": "fail_before", "times": 1000}
-    ready(patient, Operation.COMPLETE_ORDER, script={"faults": [fault]})
-    answer = await order(patient, Operation.COMPLETE_ORDER)
-    assert isinstance(answer, OrderPlaced)
-    await own_env.sleep(timedelta(days=2))
-    found = patient.store.order_book.find(number=answer.order_number)
-    assert found is not None
-    assert found.status is OrderStatus.PENDING
-    await own_env.sleep(timedelta(days=1, hours=1))
-    await in_review(patient, answer.order_number)
-    await patient.handle(patient.id("cart")).terminate()
-
-
 # -- what belongs to whom -----------------------------------------------------------------------
 
 
