@@ -208,7 +208,9 @@ class OpenIncidents:
 
     async def act(self, way: _Way, act: StepAct) -> Incidents:
         """Have an act carried out; what is open when that is done."""
-        case = self._cases[act.step]
+        case = self._cases.get(act.step)
+        if case is None:  # it was settled while this was on its way
+            return self.open
         case.asked.append((way, act))
         number = len(case.asked)
         await workflow.wait_condition(lambda: not self._is_under_way(act.step, number))
