@@ -69,7 +69,7 @@ class OpenIncidents:
         self._cases: dict[str, Case] = {}
 
     @property
-    def open(self) -> Incidents:
+    def known(self) -> Incidents:
         """Those that are open, the newest last."""
         return Incidents(open=tuple(case.incident for case in self._cases.values()))
 
@@ -188,7 +188,7 @@ class OpenIncidents:
     def _show(self) -> None:
         statuses = [case.status for case in self._cases.values()]
         worst = CheckoutStatus.INCIDENT if CheckoutStatus.INCIDENT in statuses else None
-        self._shown.incidents(self.open.open, worst or next(iter(statuses), None))
+        self._shown.incidents(self.known.open, worst or next(iter(statuses), None))
 
     def _tell(self, way: _Way, act: StepAct) -> None:
         why = f": {act.reason}" if act.reason else ""
@@ -210,11 +210,11 @@ class OpenIncidents:
         """Have an act carried out; what is open when that is done."""
         case = self._cases.get(act.step)
         if case is None:  # it was settled while this was on its way
-            return self.open
+            return self.known
         case.asked.append((way, act))
         number = len(case.asked)
         await workflow.wait_condition(lambda: not self._is_under_way(act.step, number))
-        return self.open
+        return self.known
 
     def _is_under_way(self, step: str, number: int) -> bool:
         case = self._cases.get(step)
@@ -260,4 +260,4 @@ class SettlesIncidents:
     @workflow.query(name=INCIDENTS_QUERY, description="The incidents that are open.")
     def incidents(self) -> Incidents:
         """The incidents that are open."""
-        return self._incidents.open
+        return self._incidents.known

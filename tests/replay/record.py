@@ -10,17 +10,32 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from temporalio.client import WorkflowFailureError
+from temporalio.service import RPCError
 
 from client import OrderPlaced, Pending
+from commerce.contract import (
+    EXTEND_HOLD_UPDATE,
+    INCIDENTS_QUERY,
+    MARK_DONE_UPDATE,
+    RETRY_UPDATE,
+    SKIP_UPDATE,
+    SWEEP_TYPE,
+    ExtendHold,
+    Incidents,
+    StepAct,
+    workflow_id,
+)
 from commerce.domain.payments import PaymentMethod
 from tests.builders import cart
 from tests.faults import Mode
 from tests.server import a_server
 from tests.world import DEADLINE, World, a_world
+from workflows.payloads import checkout_data_converter
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -142,6 +157,78 @@ async def late_payment(world: World, name: str) -> None:
     await world.client.payment_changed(world.id(name), "PAY1")
 
 
+async def stuck(world: World, name: str, step: str) -> "asyncio.Task[None]":
+    """A checkout that waits for an operator because a step fails for good; its caller's call."""
+    world.faults.fail(step, Mode.BEFORE, for_good=True)
+    call = asyncio.create_task(voided(world, name))
+    await has_incident(world, name)
+    return call
+
+
+async def has_incident(world: World, name: str) -> None:
+    handle: Any = world.handle(world.id(name))
+    found = Incidents()
+    while not found.open:
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(RPCError):  # it has not begun
+            found = await handle.query(INCIDENTS_QUERY, result_type=Incidents)
+
+
+async def act(world: World, name: str, way: str, step: str) -> None:
+    handle: Any = world.handle(world.id(name))
+    await handle.execute_update(way, StepAct(step=step, reason="recorded", by="recorder"))
+
+
+async def incident_retried(world: World, name: str) -> None:
+    call = await stuck(world, name, "release_stock")
+    await act(world, name, RETRY_UPDATE, "release_stock")
+    await call
+
+
+async def incident_skipped(world: World, name: str) -> None:
+    call = await stuck(world, name, "void_payment")
+    await act(world, name, SKIP_UPDATE, "void_payment")
+    await call
+
+
+async def incident_done_by_hand(world: World, name: str) -> None:
+    call = await stuck(world, name, "void_payment")
+    await act(world, name, MARK_DONE_UPDATE, "void_payment")
+    await call
+
+
+async def review_done_by_hand(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="capture_declined")
+    await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    await has_incident(world, name)
+    await act(world, name, MARK_DONE_UPDATE, "capture_payment")
+
+
+async def hold_extended(world: World, name: str) -> None:
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="3ds_abandoned")
+    told = await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    assert isinstance(told, Pending)
+    handle: Any = world.handle(world.id(name))
+    await handle.execute_update(EXTEND_HOLD_UPDATE, ExtendHold(minutes=30, by="recorder"))
+    world.gateway.shopper("PAY1", "authenticate")
+    await world.client.payment_changed(world.id(name), "PAY1")
+    await told.wait(DEADLINE)
+
+
+async def swept(world: World, name: str) -> None:
+    """What a terminated checkout has left; the sweep's own history is recorded."""
+    world.store.carts.save(cart(world.id(name)))
+    world.pay(world.id(name), "15.00", script="3ds_abandoned")
+    await world.client.complete_order(world.id(name), "PAY1", deadline=DEADLINE)
+    await world.handle(world.id(name)).terminate()
+    world.clock.advance(timedelta(hours=1))
+    await world.temporal.execute_workflow(
+        SWEEP_TYPE, id=workflow_id(world.id(name)), task_queue=world.task_queue
+    )
+
+
 PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     place,
     complete,
@@ -160,13 +247,19 @@ PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     voided,
     payment_review,
     late_payment,
+    incident_retried,
+    incident_skipped,
+    incident_done_by_hand,
+    review_done_by_hand,
+    hold_extended,
+    swept,
 )
 
 
 async def record(version: str) -> None:
     """Run every path on the real server and save its history as ``<version>-<path>.json``."""
     with tempfile.TemporaryDirectory() as directory:
-        async with a_server(Path(directory)) as temporal:
+        async with a_server(Path(directory), checkout_data_converter) as temporal:
             for path in PATHS:
                 name = path.__name__
                 (Path(directory) / name).mkdir()

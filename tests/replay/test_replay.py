@@ -13,6 +13,7 @@ from tests.replay.record import HISTORIES, PATHS
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
+from workflows.sweep import SweepWorkflow
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
@@ -22,7 +23,8 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def replayer(kind: type = CheckoutWorkflow) -> Replayer:
-    return Replayer(workflows=[kind, LatePaymentWorkflow], data_converter=checkout_data_converter)
+    workflows = [kind, LatePaymentWorkflow, SweepWorkflow]
+    return Replayer(workflows=workflows, data_converter=checkout_data_converter)
 
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
