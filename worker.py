@@ -24,19 +24,26 @@ from activities.operators import OperatorActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.stock import StockActivities
+from activities.sweep import SweepActivities
+from client import CheckoutClient
 from commerce.adapters.addresses import PostalRules
+from commerce.adapters.codec import PayloadEncryption
 from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
+from commerce.adapters.runs import TemporalRuns
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.telemetry import Telemetry, complain, open_telemetry
+from commerce.adapters.telemetry.sampling import Sampler, sampled
 from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.adapters.tokens import TokenKeyError
 from commerce.domain.model import first_problem
-from commerce.ports import PaymentGateway
+from commerce.ports import PaymentGateway, PaymentNews, Runs
 from commerce.settings import Settings
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
+from workflows.sweep import SweepWorkflow
 
 STICKY_TIMEOUT = timedelta(seconds=1)
 """After a worker dies, its next task goes to another worker this much later."""
@@ -44,14 +51,18 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 logger = logging.getLogger("checkout.worker")
 
 
-def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Callable[..., Any]]:
-    """Every activity, wired to the store and the gateway."""
+def build_activities(
+    store: SqlStore, gateway: PaymentGateway, runs: Runs, news: PaymentNews, hold_ttl: timedelta
+) -> Sequence[Callable[..., Any]]:
+    """Every activity, wired to the store, the gateway and Temporal."""
     carts = CartActivities(store.carts)
     stock = StockActivities(store.carts, store.stock)
     addresses = AddressActivities(store.carts, PostalRules())
     payments = PaymentActivities(store.carts, store.orders, store.claims, gateway)
-    orders = OrderActivities(store.orders, LogOrderEvents())
+    events = LogOrderEvents()
+    orders = OrderActivities(store.orders, events)
     operators = OperatorActivities(store.orders, store.claims)
+    sweep = SweepActivities(store.leftovers, store.orders, events, runs, news, hold_ttl)
     return [
         carts.lock_cart,
         carts.extend_hold,
@@ -69,6 +80,10 @@ def build_activities(store: SqlStore, gateway: PaymentGateway) -> Sequence[Calla
         orders.create_order,
         orders.announce_order,
         operators.mark_done,
+        sweep.look_for_leftovers,
+        sweep.expire_holds,
+        sweep.tell_leftover_payments,
+        sweep.announce_leftover_orders,
     ]
 
 
@@ -76,11 +91,12 @@ def build_worker(
     client: Client, settings: Settings, store: SqlStore, gateway: PaymentGateway, **options: Any
 ) -> Worker:
     """The Temporal worker; ``options`` go to it as they are."""
+    runs, news = TemporalRuns(client), CheckoutClient(client, settings.task_queue)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CheckoutWorkflow, LatePaymentWorkflow],
-        activities=build_activities(store, gateway),
+        workflows=[CheckoutWorkflow, LatePaymentWorkflow, SweepWorkflow],
+        activities=build_activities(store, gateway, runs, news, settings.hold_ttl),
         activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
         max_concurrent_workflow_tasks=settings.concurrent_checkouts,
         max_concurrent_local_activities=settings.worker_threads,
@@ -117,11 +133,17 @@ def health_endpoint(host: str, port: int, is_ready: Callable[[], bool]) -> Gener
             server.shutdown()
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, telemetry: Telemetry) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way."""
+    keys = settings.codec_keys.get_secret_value()
+    codec = PayloadEncryption.parse(keys, for_worker=True)
     store = open_store(settings)
     check(store.database)
-    client = await connect(checkout_data_converter)
+    telemetry.watch(store.database)
+    client = await connect(
+        checkout_data_converter, codec, runtime=telemetry.runtime, plugins=telemetry.plugins
+    )
+    sampler = Sampler(telemetry.meter, store.gauges, client) if telemetry.has_metrics else None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -134,7 +156,7 @@ async def run(settings: Settings) -> None:
         return worker.is_running and not stop.is_set() and store.database.answers()
 
     with health_endpoint(settings.health_host, settings.health_port, is_ready):
-        async with worker:
+        async with worker, sampled(sampler):
             logger.info("worker %d polls task queue %s", os.getpid(), settings.task_queue)
             await stop.wait()
             logger.info("worker %d finishes what is under way", os.getpid())
@@ -144,9 +166,10 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     """Run; 2 with one line on standard error when it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        asyncio.run(run(Settings()))
+        settings = Settings()
+        with open_telemetry(settings, "worker") as telemetry:
+            asyncio.run(run(settings, telemetry))
     except ValidationError as error:
         return _complain(f"setting {first_problem(error)}")
     except (
@@ -162,7 +185,7 @@ def main() -> int:
 
 
 def _complain(why: str) -> int:
-    print(f"worker: {why.splitlines()[0]}", file=sys.stderr)  # noqa: T201
+    complain("worker", why)
     return 2
 
 

@@ -31,7 +31,12 @@ class OrderActivities:
 
         Idempotent by the event id: told at least once. Needs no undo.
         """
-        event = self._orders.pending_event(order.order_number)
-        if event:
-            self._events.publish(event)
-            self._orders.mark_announced(event.event_id)
+        announce(self._orders, self._events, order.order_number)
+
+
+def announce(orders: Orders, events: OrderEvents, order_number: str) -> None:
+    """Tell the order's event, unless it has been told."""
+    event = orders.pending_event(order_number)
+    if event:
+        events.publish(event)
+        orders.mark_announced(event.event_id)

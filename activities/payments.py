@@ -41,6 +41,8 @@ CANNOT_BE_CAPTURED = "CannotBeCaptured"
 """Error type of a capture that the gateway refuses for good."""
 
 UNANSWERED = "GatewayDidNotAnswer"
+NOT_DONE = "GatewayDidNotDoIt"
+_UNKNOWN = "unknown at the gateway"
 
 _OPEN = {
     PaymentStatus.CREATED,
@@ -133,16 +135,19 @@ class PaymentActivities:
         payment_id = await _call(lambda: self._claims.give_up(undo.checkout))
         if payment_id is None:
             return None
-        await self._undo(payment_id, undo.checkout.id)
+        if await self._undo(payment_id, undo.checkout.id) != _UNKNOWN:
+            await _call(lambda: self._claims.mark_settled(payment_id))
         return undo.refusal.model_copy(update={"pay_again": True})
 
     async def _undo(self, payment_id: str, key: str) -> str:
         """Void or refund, whatever the payment needs; what was done."""
         payment = await self._look_up(payment_id)
-        if payment is not None and payment.status in _OPEN:
+        if payment is None:
+            return _UNKNOWN
+        if payment.status in _OPEN:
             _require_approved(await self._gateway.void(payment, f"{key}/void"), "void")
             return "voided"
-        if payment is not None and payment.status is PaymentStatus.CAPTURED:
+        if payment.status is PaymentStatus.CAPTURED:
             _require_approved(await self._gateway.refund(payment, f"{key}/refund"), "refund")
             return "refunded"
         return "nothing open"
@@ -171,6 +176,7 @@ class PaymentActivities:
             raise _unanswered("look-up")  # it was known when the order was made
         if payment.status in (PaymentStatus.VOIDED, PaymentStatus.REFUNDED):
             await _call(lambda: self._orders.mark_for_review(number))
+            await _call(lambda: self._claims.mark_settled(payment_id))
             return Settled(what=f"{payment.status} at the gateway", gone=True)
         if total not in (None, payment.amount):
             raise _cannot_be_captured("it is of another amount")
@@ -221,7 +227,9 @@ class PaymentActivities:
                 return Settled(what="in payment review")
         if not await _call(lambda: self._claims.abandon(notice.payment_id, claim.cart_id)):
             raise ApplicationError("an order was made of it meanwhile")  # tried again: captured
-        return Settled(what=await self._undo(notice.payment_id, f"{notice.payment_id}/late"))
+        what = await self._undo(notice.payment_id, f"{notice.payment_id}/late")
+        await _call(lambda: self._claims.mark_settled(notice.payment_id))
+        return Settled(what=what)
 
     async def _look_up(self, payment_id: str) -> Payment | None:
         """How the payment stands; None when the gateway does not know it.
@@ -269,7 +277,7 @@ def _require_approved(outcome: GatewayOutcome, call: str) -> None:
     if isinstance(outcome, PaymentUnknown):
         raise _unanswered(call)
     if not isinstance(outcome, PaymentApproved):
-        raise ApplicationError(f"the gateway says {outcome.kind} to the {call}")
+        raise ApplicationError(f"the gateway says {outcome.kind} to the {call}", type=NOT_DONE)
 
 
 def _cannot_be_captured(why: str) -> ApplicationError:

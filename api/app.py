@@ -25,9 +25,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.cards import refuse_card_numbers, refuse_card_numbers_in
+from api.codec import CodecCors, CodecServer, codec_routes
 from api.context import Authenticate, Caller, Report, read_caller
 from api.errors import INTERNAL, ApiError, RequestError
-from api.execution import Executor
+from api.execution import INVALID, Executor
 from api.explorer import explorer_routes, page, wants_html
 from api.limits import Limits, body_within, check_length
 from api.webhooks import Receiver, webhook_routes
@@ -83,6 +84,7 @@ def create_app(
     origins: Sequence[str] = (),
     explorer: bool = False,
     receiver: Receiver | None = None,
+    codec: CodecServer | None = None,
     close: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
@@ -95,6 +97,7 @@ def create_app(
         origins: Of the storefronts whose pages may call from a browser; ``*`` is any.
         explorer: Whether a browser that opens the endpoint gets GraphiQL.
         receiver: Of webhooks; None where there are none.
+        codec: Opens payloads for operators; None where nobody may.
         close: Called when the server ends.
     """
 
@@ -107,6 +110,7 @@ def create_app(
         is_post = request.method == "POST"
         limits = executor.limits
         asked = await _read_post(request, limits) if is_post else _read_get(request, limits)
+        request.state.operation = INVALID
         status, body = await executor.execute(
             asked.query,
             asked.variables,
@@ -114,6 +118,7 @@ def create_app(
             partial(make_context, caller),
             allow_mutation=is_post,
         )
+        request.state.operation = executor.field_of(asked.query, asked.operation_name or None)
         return _respond(status, body)
 
     async def live(_request: Request) -> Response:
@@ -140,13 +145,18 @@ def create_app(
             Route("/health/ready", ready),
             *(explorer_routes() if explorer else ()),
             *(webhook_routes(receiver, executor.limits) if receiver else ()),
+            *(codec_routes(codec, executor.limits) if codec else ()),
         ],
         middleware=[
             Middleware(
-                CORSMiddleware,
-                allow_origins=origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=REQUEST_HEADERS,
+                CodecCors,
+                others=partial(
+                    CORSMiddleware,
+                    allow_origins=origins,
+                    allow_methods=("GET", "POST"),
+                    allow_headers=REQUEST_HEADERS,
+                ),
+                origins=codec.origins if codec else (),
             )
         ],
         exception_handlers={

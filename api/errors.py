@@ -82,7 +82,13 @@ def internal(error: Exception, correlation_id: str) -> GraphQLError:
     path = error.path if isinstance(error, GraphQLError) else None
     cause = error.original_error if isinstance(error, GraphQLError) else None
     where = ".".join(str(part) for part in path or ["request"])
-    logger.error("%s failed, correlation id %s", where, correlation_id, exc_info=cause or error)
+    logger.error(
+        "%s failed, correlation id %s",
+        where,
+        correlation_id,
+        exc_info=cause or error,
+        extra={"correlation_id": correlation_id},
+    )
     return GraphQLError(
         "Internal server error",
         nodes=error.nodes if isinstance(error, GraphQLError) else None,

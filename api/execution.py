@@ -9,6 +9,7 @@ from uuid import uuid4
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLFieldResolver,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -28,6 +29,9 @@ from api.limits import Limits, parse_within
 MAX_CACHED_DOCUMENTS = 400
 MAX_CACHED_CHARS = 256 * 1024
 """A parsed document takes 120 to 280 times the memory of its text."""
+
+INVALID, SEVERAL = "invalid", "several"
+"""What is counted instead of a field: the document names none, or more than one."""
 
 _TOO_MUCH = (
     "The answer would be too large: ask for less at a time. "
@@ -133,6 +137,15 @@ class Executor:
         except Exception as error:  # noqa: BLE001 (logged by internal)
             return Answer(500, RequestError([internal(error, correlation_id)]).body)
         return self._answer(result, report, correlation_id)
+
+    def field_of(self, query: str, operation_name: str | None) -> str:
+        """The field of the schema that a document asks for: what it is counted as."""
+        document = self._documents.get(query)
+        operation = get_operation_ast(document, operation_name) if document else None
+        if operation is None:
+            return INVALID
+        first, *more = operation.selection_set.selections
+        return first.name.value if isinstance(first, FieldNode) and not more else SEVERAL
 
     async def _executed(
         self,

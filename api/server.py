@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 from datetime import timedelta
 from functools import partial
 
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
+from api.codec import CodecServer
 from api.context import Authenticate
 from api.execution import Executor
 from api.identity import (
@@ -28,9 +28,11 @@ from api.services import Services, make_context
 from api.webhooks import Receiver
 from client import CheckoutClient
 from commerce.adapters.addresses import PostalRules
+from commerce.adapters.codec import PayloadCodecError, PayloadEncryption, is_encrypted
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
+from commerce.adapters.telemetry import Telemetry, complain, open_telemetry
 from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
 from commerce.domain.model import first_problem
@@ -77,6 +79,7 @@ def build_app(settings: Settings, store: SqlStore, checkout: CheckoutClient) -> 
         receiver=Receiver(
             opened.webhooks, store.claims, store.seen_events, checkout.payment_changed
         ),
+        codec=codec_server(settings),
         close=opened.aclose,
     )
 
@@ -96,6 +99,32 @@ def _no_customers(_token: str) -> CustomerClaims:
     raise BadTokenError("no key of customer tokens is set")
 
 
+def codec_server(settings: Settings) -> CodecServer | None:
+    """What opens payloads for operators; None where nobody is named who may ask.
+
+    Raises:
+        OSError: The key file of operators' tokens cannot be read.
+        ValueError: A key cannot be used, or it is not said what operators' tokens must say.
+    """
+    token, verify = settings.codec_token.get_secret_value(), None
+    if settings.operator_token_keys is not None:
+        if not (settings.operator_issuer and settings.operator_audience):
+            raise ValueError("CHECKOUT_OPERATOR_ISSUER and CHECKOUT_OPERATOR_AUDIENCE: not set")
+        keys = KeyFile(settings.operator_token_keys)
+        verify = TokenVerifier(keys, settings.operator_issuer, settings.operator_audience).verify
+    if not token and verify is None:
+        return None
+    return CodecServer(
+        codec=PayloadEncryption.parse(settings.codec_keys.get_secret_value()),
+        is_sealed=is_encrypted,
+        refusal=PayloadCodecError,
+        token=token,
+        verify=verify,
+        origins=settings.ui_origins,
+        token_in_path=settings.api_development,
+    )
+
+
 def token_issuer(settings: Settings) -> TokenIssuer | None:
     """What signs customer tokens in development; None without a shared secret."""
     secret = settings.customer_token_secret.get_secret_value()
@@ -104,13 +133,18 @@ def token_issuer(settings: Settings) -> TokenIssuer | None:
     return TokenIssuer(secret.encode(), settings.customer_issuer, settings.customer_audience)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, telemetry: Telemetry) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way."""
+    codec = PayloadEncryption.parse(settings.codec_keys.get_secret_value())
     store = open_store(settings)
     check(store.database)
-    checkout = CheckoutClient(await connect(pydantic_data_converter), settings.task_queue)
+    telemetry.watch(store.database)
+    temporal = await connect(
+        pydantic_data_converter, codec, runtime=telemetry.runtime, plugins=telemetry.plugins
+    )
+    app = build_app(settings, store, CheckoutClient(temporal, settings.task_queue))
     config = uvicorn.Config(
-        build_app(settings, store, checkout),
+        telemetry.serve(app),
         host=settings.api_host,
         port=settings.api_port,
         access_log=False,  # a GET's query would be in it, with what only the shopper may know
@@ -124,9 +158,10 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     """Run; 2 with one line on standard error when it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        asyncio.run(run(Settings()))
+        settings = Settings()
+        with open_telemetry(settings, "api") as telemetry:
+            asyncio.run(run(settings, telemetry))
     except ValidationError as error:
         return _complain(f"setting {first_problem(error)}")
     except (
@@ -142,5 +177,5 @@ def main() -> int:
 
 
 def _complain(why: str) -> int:
-    print(f"api: {why.splitlines()[0]}", file=sys.stderr)  # noqa: T201
+    complain("api", why)
     return 2

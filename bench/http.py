@@ -13,13 +13,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
-from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
-from cli.data_dir import opened_store
+from cli.data_dir import load_settings, opened_store
 from cli.embedded import Ports, embedded
 from client import CheckoutClient, OrderPlaced
+from commerce.adapters.codec import PayloadEncryption
 from commerce.adapters.store.catalog import Product
 from commerce.adapters.store.sql_store import SqlStore
+from commerce.adapters.temporal import connect
 from commerce.domain.addresses import Address
 from commerce.domain.carts import Cart, CartLine, ProductKind
 from commerce.domain.money import Money
@@ -71,8 +73,10 @@ def _carts(store: SqlStore, count: int) -> list[str]:
     return [cart.id for cart in carts]
 
 
-async def _measure(carts: list[str], address: str, url: str) -> dict[str, list[float]]:
-    checkout = CheckoutClient(await Client.connect(address))
+async def _measure(
+    carts: list[str], codec: PayloadEncryption, address: str, url: str
+) -> dict[str, list[float]]:
+    checkout = CheckoutClient(await connect(pydantic_data_converter, codec, address))
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
 
         async def by_client(cart_id: str) -> None:
@@ -100,7 +104,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder), PORTS, print) as running:
         with opened_store(Path(folder)) as store:
             carts = _carts(store, 2 * (count + WARM_UP))
-        seconds = asyncio.run(_measure(carts, running.address, running.api_url))
+        keys = load_settings(Path(folder)).codec_keys.get_secret_value()
+        codec = PayloadEncryption.parse(keys)
+        seconds = asyncio.run(_measure(carts, codec, running.address, running.api_url))
     p50: dict[str, float] = {}
     for name, each in seconds.items():
         p50[name] = statistics.median(each) * 1000

@@ -18,15 +18,20 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import token_issuer
+from cli.codec import codec
 from cli.common import console, data_dir_option, or_cli_error
 from cli.data_dir import Running, find_running, load_settings, opened_store, prepare
 from cli.demo import run_demo
 from cli.embedded import Embedded, Ports, embedded
+from cli.erase import erase
 from cli.errors import CliError
 from cli.files import read_carts, read_catalog
+from cli.operate import ACTS
 from cli.sandbox import DEFAULT_PORT, sandbox, sandbox_gateway
+from cli.setup import setup_command
 from cli.show import print_cart, print_order
 from cli.stores import store, tax
+from cli.stuck import stuck
 from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
@@ -79,14 +84,33 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(tax)
+main.add_command(codec)
+main.add_command(erase)
 main.add_command(sandbox)
 main.add_command(sandbox_gateway)
+main.add_command(setup_command)
+main.add_command(stuck)
+for act in ACTS:
+    main.add_command(act)
 
 
 @main.command()
 @data_dir_option
 @port_options
-def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int, gateway_port: int) -> None:
+@click.option(
+    "--ui-decodes/--ui-encrypted",
+    default=True,
+    show_default=True,
+    help="Whether whoever opens the UI sees plain text, or only who gives it the codec endpoint.",
+)
+def dev(
+    data_dir: Path,
+    temporal_port: int,
+    ui_port: int,
+    api_port: int,
+    gateway_port: int,
+    ui_decodes: bool,
+) -> None:
     """Run everything embedded: Temporal with UI, store, worker, GraphQL and a sandbox gateway.
 
     Ctrl-C stops it.
@@ -99,11 +123,15 @@ def dev(data_dir: Path, temporal_port: int, ui_port: int, api_port: int, gateway
         signal.signal(number, stop)
     try:
         ports = Ports(temporal_port, ui_port, api_port, gateway_port)
-        with embedded(data_dir, ports, _tell) as running:
+        with embedded(data_dir, ports, _tell, ui_decodes) as running:
             console.print(f"GraphQL       {running.api_url} (open it in a browser)")
             console.print(f"Temporal UI   {running.ui_url}")
+            if not ui_decodes:
+                console.print(f"codec         {running.codec_url}", soft_wrap=True)
             console.print(f"Temporal      {running.address} (namespace default)")
             console.print(f"gateway       {running.gateway_url or 'as the settings say'}")
+            for name, url in running.metrics.items():
+                console.print(f"metrics       {url} ({name})")
             console.print(f"data          {data_dir.absolute()}", soft_wrap=True)
             console.print(f"worker        process {running.worker_pid}")
             console.print(f"for clients   export TEMPORAL_ADDRESS={running.address}")

@@ -1,8 +1,9 @@
 """What every file of commands needs."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import click
 from pydantic import ValidationError
@@ -30,6 +31,19 @@ def data_dir_option(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Where the data is; also CHECKOUT_DATA_DIR.",
     )(command)
+
+
+def said(line: str) -> str:
+    """What a line of a log says: of a JSON object, its message."""
+    try:
+        found: object = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(found, dict):
+        return line
+    fields = cast("dict[str, object]", found)
+    error = str(fields.get("exception", "")).strip().splitlines()[-1:]
+    return ": ".join([str(fields.get("message", line)), *error])
 
 
 def or_cli_error(call: Callable[[], Result]) -> Result:

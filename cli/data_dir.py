@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cli.errors import CliError
+from commerce.adapters.codec import PLAIN, CodecKeyError, PayloadEncryption
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
@@ -18,8 +19,13 @@ from commerce.domain.model import first_problem
 from commerce.settings import Settings
 
 _STATE, _LOCK = "dev.json", "dev.lock"
+CODEC_KEYS = "codec.keys"
+"""The file of the keys that payloads are encrypted with."""
+
 _SECRETS: dict[str, tuple[str, Callable[[], str]]] = {
     "order_token_keys": ("order-token.keys", SealedTokens.new_key),
+    "codec_keys": (CODEC_KEYS, lambda: f"{PayloadEncryption.new_key()},{PLAIN}"),
+    "codec_token": ("codec.token", lambda: secrets.token_urlsafe(48)),
     "customer_token_secret": ("customer-token.secret", lambda: secrets.token_urlsafe(48)),
     "gateway_key": ("gateway.key", lambda: secrets.token_urlsafe(48)),
     "gateway_webhook_secret": ("gateway-webhook.secret", lambda: secrets.token_urlsafe(48)),
@@ -36,6 +42,7 @@ class Running(BaseModel):
     ui_url: str
     api_url: str
     gateway_url: str = ""
+    metrics: dict[str, str] = {}
 
 
 def load_settings(data_dir: Path) -> Settings:
@@ -57,8 +64,11 @@ def load_settings(data_dir: Path) -> Settings:
     settings = settings.model_copy(update=found)
     try:
         SealedTokens.parse(settings.order_token_keys.get_secret_value())
+        PayloadEncryption.parse(settings.codec_keys.get_secret_value())
     except TokenKeyError as error:
         raise CliError(f"{data_dir / _SECRETS['order_token_keys'][0]}: {error}") from None
+    except CodecKeyError as error:
+        raise CliError(f"{data_dir / CODEC_KEYS}: {error}") from None
     return settings
 
 

@@ -20,8 +20,10 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from cli.common import said
 from cli.data_dir import Running, announce, owned, prepare
 from cli.errors import CliError
+from cli.setup import set_up_embedded
 from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
@@ -49,8 +51,15 @@ def temporal_program() -> str:
     return found
 
 
-def temporal_arguments(port: int, ui_port: int, database: Path) -> list[str]:
-    """How the development server is started; the tuning is measured (docs/adr/0003)."""
+def temporal_arguments(port: int, ui_port: int, database: Path, codec_url: str = "") -> list[str]:
+    """How the development server is started; the tuning is measured (docs/adr/0003).
+
+    Args:
+        port: Of the server.
+        ui_port: Of its UI.
+        database: Its file.
+        codec_url: Where the UI has payloads decrypted; nowhere if it is empty.
+    """
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--ui-ip", LOOPBACK]
     arguments += ["--port", str(port), "--ui-port", str(ui_port), "--db-filename", str(database)]
     arguments += ["--log-level", "error"]
@@ -58,6 +67,8 @@ def temporal_arguments(port: int, ui_port: int, database: Path) -> list[str]:
     arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     for name, kind in SEARCH_ATTRIBUTES.items():
         arguments += ["--search-attribute", f"{name}={kind}"]
+    if codec_url:
+        arguments += ["--ui-codec-endpoint", codec_url]
     return arguments
 
 
@@ -105,7 +116,7 @@ class _Child:
 
     def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no output"
+        return said(lines[-1]) if lines else "no output"
 
 
 def _die_with_parent() -> None:
@@ -126,15 +137,21 @@ class Ports:
 class Embedded:
     """A running Temporal server, store, worker, GraphQL server and sandbox gateway."""
 
-    def __init__(self, data_dir: Path, settings: Settings, ports: Ports) -> None:
+    def __init__(
+        self, data_dir: Path, settings: Settings, ports: Ports, ui_decodes: bool = True
+    ) -> None:
         self.data_dir = data_dir
         self.address = f"{LOOPBACK}:{ports.temporal}"
         self.ui_url = f"http://{LOOPBACK}:{ports.ui}"
         self.api_url = f"http://{LOOPBACK}:{ports.api}/graphql"
+        codec_token = settings.codec_token.get_secret_value()
+        self.codec_url = f"http://{LOOPBACK}:{ports.api}/codec/{codec_token}"
         is_sandbox = settings.gateway is not GatewayKind.STRIPE
         self.gateway_url = f"http://{LOOPBACK}:{ports.gateway}" if is_sandbox else ""
         self._settings = settings
         self._health_port = _free_port()
+        ports_of = {name: _free_port() for name in ("worker", "api")}
+        self.metrics = {name: f"http://{LOOPBACK}:{p}/metrics" for name, p in ports_of.items()}
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -144,7 +161,12 @@ class Embedded:
             "Temporal server",
             [
                 temporal_program(),
-                *temporal_arguments(ports.temporal, ports.ui, data_dir / "temporal.db"),
+                *temporal_arguments(
+                    ports.temporal,
+                    ports.ui,
+                    data_dir / "temporal.db",
+                    self.codec_url if ui_decodes else "",
+                ),
             ],
             environment,
             data_dir / "temporal.log",
@@ -155,6 +177,7 @@ class Embedded:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "CHECKOUT_DATA_DIR": str(data_dir.absolute()),
             "CHECKOUT_ORDER_TOKEN_KEYS": settings.order_token_keys.get_secret_value(),
+            "CHECKOUT_CODEC_KEYS": settings.codec_keys.get_secret_value(),
         }
         if is_sandbox:
             ours |= {
@@ -180,6 +203,7 @@ class Embedded:
             {
                 **ours,
                 "CHECKOUT_HEALTH_PORT": str(self._health_port),
+                "CHECKOUT_METRICS_PORT": str(ports_of["worker"]),
             },
             data_dir / "worker.log",
         )
@@ -188,9 +212,12 @@ class Embedded:
             [sys.executable, "-P", "-m", "api"],
             {
                 **ours,
+                "CHECKOUT_METRICS_PORT": str(ports_of["api"]),
                 "CHECKOUT_API_HOST": LOOPBACK,
                 "CHECKOUT_API_PORT": str(ports.api),
                 "CHECKOUT_API_DEVELOPMENT": "true",
+                "CHECKOUT_CODEC_TOKEN": codec_token,
+                "CHECKOUT_CODEC_ORIGINS": f"{self.ui_url},http://localhost:{ports.ui}",
                 "CHECKOUT_CUSTOMER_TOKEN_SECRET": settings.customer_token_secret.get_secret_value(),
             },
             data_dir / "api.log",
@@ -209,6 +236,7 @@ class Embedded:
         tell("starting the Temporal server")
         self._server.start()
         self._wait(self._server, lambda: asyncio.run(_answers(self.address)))
+        set_up_embedded(self.address, self._settings)
         tell("starting the worker")
         self._worker.start()
         health = f"http://{LOOPBACK}:{self._health_port}/health/ready"
@@ -278,6 +306,7 @@ class Embedded:
             ui_url=self.ui_url,
             api_url=self.api_url,
             gateway_url=self.gateway_url,
+            metrics=self.metrics,
         )
         announce(self.data_dir, running)
 
@@ -291,8 +320,16 @@ class Embedded:
 
 
 @contextmanager
-def embedded(data_dir: Path, ports: Ports, tell: Callable[[str], None]) -> Generator[Embedded]:
+def embedded(
+    data_dir: Path, ports: Ports, tell: Callable[[str], None], ui_decodes: bool = True
+) -> Generator[Embedded]:
     """Everything in one process tree, stopped in order at the end.
+
+    Args:
+        data_dir: Where everything is kept.
+        ports: Who listens where.
+        tell: Told what happens.
+        ui_decodes: Whether whoever opens the UI sees plain text.
 
     Raises:
         CliError: The data directory or a port is in use, or something did not start.
@@ -309,7 +346,7 @@ def embedded(data_dir: Path, ports: Ports, tell: Callable[[str], None]) -> Gener
             upgrade(database)
         finally:
             database.close()
-        running = Embedded(data_dir, settings, ports)
+        running = Embedded(data_dir, settings, ports, ui_decodes)
         try:
             running.start(tell)
             yield running

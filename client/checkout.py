@@ -25,14 +25,15 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
-from client.ids import may_be_cart_id, refused_here
-from client.rpc import is_hopeless, raise_if_cancelled
+from client.ids import may_be_cart_id, refused_here, update_id
+from client.rpc import is_hopeless, look_at, raise_if_cancelled
 from commerce.contract import (
     ANOTHER_REQUEST,
     ANSWER_UPDATE,
@@ -92,8 +93,14 @@ class CheckoutClient:
         self._task_queue = task_queue
 
     @classmethod
-    async def connect(cls, task_queue: str = DEFAULT_TASK_QUEUE) -> Self:
+    async def connect(
+        cls, task_queue: str = DEFAULT_TASK_QUEUE, *, codec: PayloadCodec | None = None
+    ) -> Self:
         """Connect as Temporal's environment configuration says (``TEMPORAL_ADDRESS`` and so on).
+
+        Args:
+            task_queue: The task queue of the checkout workers.
+            codec: What the workers encrypt with; ``commerce.adapters.codec.PayloadEncryption``.
 
         Raises:
             CheckoutUnavailableError: The server cannot be reached.
@@ -102,7 +109,11 @@ class CheckoutClient:
         try:
             config = ClientConfig.load_client_connect_config()
             address = config.setdefault("target_host", address)
-            client = await Client.connect(**config, data_converter=pydantic_data_converter)
+            converter = pydantic_data_converter
+            if codec is not None:
+                encoded = DefaultFailureConverterWithEncodedAttributes
+                converter = replace(converter, payload_codec=codec, failure_converter_class=encoded)
+            client = await Client.connect(**config, data_converter=converter)
         except (RuntimeError, ValueError) as error:
             raise CheckoutUnavailableError(
                 f"cannot reach Temporal at {address}: {error}"
@@ -327,12 +338,12 @@ class CheckoutClient:
             rpc_timeout=OUTCOME_TIMEOUT,
         )
 
-    async def _until_answered(self, request: CheckoutRequest, update_id: str) -> Answer:
-        """Repeat under the same id, whatever gets lost on the way."""
+    async def _until_answered(self, request: CheckoutRequest, key: str) -> Answer:
+        """Repeat under the same key, whatever gets lost on the way."""
         attempt = 0
         while True:
             try:
-                return await self._update_with_start(request, update_id)
+                return await self._update_with_start(request, key)
             except WorkflowUpdateFailedError as error:
                 if not isinstance(error.cause, ApplicationError):
                     raise CheckoutUnavailableError(f"the checkout broke: {error}") from error
@@ -350,7 +361,7 @@ class CheckoutClient:
                 await asyncio.sleep(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)])
                 attempt += 1
 
-    async def _update_with_start(self, request: CheckoutRequest, update_id: str) -> Answer:
+    async def _update_with_start(self, request: CheckoutRequest, key: str) -> Answer:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             WORKFLOW_TYPE,
             request,
@@ -362,12 +373,12 @@ class CheckoutClient:
             static_summary=str(request.operation),
         )
         started = asyncio.ensure_future(start.workflow_handle())
-        started.add_done_callback(_look_at)  # or asyncio complains when the call fails
+        started.add_done_callback(look_at)  # or asyncio complains when the call fails
         temporal = cast(Any, self._temporal)  # its overloads are only partly typed
         answer: Answer = await temporal.execute_update_with_start_workflow(
             ANSWER_UPDATE,
             request,
-            id=update_id,
+            id=update_id(key),
             result_type=Answer,
             start_workflow_operation=start,
         )
@@ -381,11 +392,6 @@ class CheckoutClient:
                 await handle.result()
         except (TimeoutError, WorkflowFailureError, RPCError):
             return  # whatever it was, asking again tells
-
-
-def _look_at(done: "asyncio.Future[Any]") -> None:
-    if not done.cancelled():
-        done.exception()
 
 
 def _check_deadline(deadline: timedelta) -> None:

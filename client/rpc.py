@@ -1,6 +1,7 @@
 """What an error of Temporal's server means to a call that repeats itself."""
 
 import asyncio
+from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -23,3 +24,9 @@ def raise_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def look_at(done: "asyncio.Future[Any]") -> None:
+    """Take note of how it ended, or asyncio complains that nobody did."""
+    if not done.cancelled():
+        done.exception()

@@ -6,6 +6,7 @@ then answers the same. It raises only when it is not known whether it took effec
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Protocol
 
 from commerce.contract import (
@@ -19,6 +20,7 @@ from commerce.contract import (
 from commerce.domain.addresses import Address, AddressProblem
 from commerce.domain.carts import Cart, CartSnapshot, CartView
 from commerce.domain.errors import Refusal
+from commerce.domain.leftovers import FoundLeftovers, OpenPayment, UnannouncedOrder
 from commerce.domain.money import Money
 from commerce.domain.orders import Order, OrderPage, OrderQuery
 from commerce.domain.payments import (
@@ -106,7 +108,7 @@ class Orders(Protocol):
         ...
 
     def mark_captured(self, order_number: str) -> None:
-        """Note that the money has been taken."""
+        """Note that the money has been taken; the order's payment is settled."""
         ...
 
     def mark_for_review(self, order_number: str) -> None:
@@ -255,8 +257,54 @@ class PaymentClaims(Protocol):
         """Give up a payment that no run has any more; False when an order has it."""
         ...
 
+    def mark_settled(self, payment_id: str) -> None:
+        """Note that nothing of the payment is open at the gateway any more."""
+        ...
+
     def find(self, payment_id: str) -> PaymentClaim | None:
         """Who has the payment now; None when no checkout has ever claimed it."""
+        ...
+
+
+class Leftovers(Protocol):
+    """What checkouts leave behind when they are terminated, and what live ones still use."""
+
+    def count(self, older_than: timedelta, most: int) -> FoundLeftovers:
+        """What there is to do for a sweep, each counted up to ``most``."""
+        ...
+
+    def expire_overdue(self) -> int:
+        """Give back the stock of holds past their time, a batch of them; 0 when none is left."""
+        ...
+
+    def payments(self, older_than: timedelta, most: int) -> list[OpenPayment]:
+        """Payments that are not settled and are to be looked at, longest due first."""
+        ...
+
+    def look_again(
+        self, payments: Iterable[OpenPayment], after: timedelta, *, told: bool = False
+    ) -> None:
+        """Look at these payments again later; ``told`` when somebody now sees to them."""
+        ...
+
+    def unannounced(self, older_than: timedelta, most: int) -> list[UnannouncedOrder]:
+        """Orders whose event has not been told, oldest first."""
+        ...
+
+
+class Runs(Protocol):
+    """The runs of checkouts at Temporal."""
+
+    async def is_running(self, checkout_id: str) -> bool:
+        """Whether this very checkout is under way, however long it waits for something."""
+        ...
+
+
+class PaymentNews(Protocol):
+    """Who sees to a payment that has changed at the gateway, or may have."""
+
+    async def payment_changed(self, cart_id: str, payment_id: str) -> None:
+        """Have it settled by a run under the id of the cart's checkout; may be told again."""
         ...
 
 

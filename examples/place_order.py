@@ -1,13 +1,16 @@
 """Place the order of a cart: the client of the README, with cart id and key as arguments."""
 
 import asyncio
+import os
 import sys
 
 from client import CheckoutClient, OrderPlaced, Pending, Refused
+from commerce.adapters.codec import PayloadEncryption
 
 
 async def main(cart_id: str, idempotency_key: str | None = None) -> None:
-    checkout = await CheckoutClient.connect()
+    codec = PayloadEncryption.parse(os.environ["CHECKOUT_CODEC_KEYS"])
+    checkout = await CheckoutClient.connect(codec=codec)
     match await checkout.place_order(cart_id, idempotency_key=idempotency_key):
         case OrderPlaced(order_number=number, token=token, total=total):
             print(f"order {number} over {total}, token {token}")  # noqa: T201

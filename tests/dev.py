@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from temporalio.client import Client
 
 from cli.data_dir import find_running, load_settings
 from client import CheckoutClient
+from commerce.adapters.codec import PayloadEncryption, encrypted
 from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from tests.programs import free_port
 from tests.server import connected
+from workflows.payloads import checkout_data_converter
 
 PROGRAM = "from cli import main; main()"
 
@@ -51,7 +54,13 @@ class Dev:
         return SandboxGateway(self.running.gateway_url, key)
 
     async def client(self) -> CheckoutClient:
-        return CheckoutClient(await connected(self.running.temporal_address))
+        return CheckoutClient(await self.temporal())
+
+    async def temporal(self) -> Client:
+        """A connection with its keys."""
+        keys = load_settings(self.data_dir).codec_keys.get_secret_value()
+        converter = encrypted(checkout_data_converter, PayloadEncryption.parse(keys))
+        return await connected(self.running.temporal_address, converter)
 
 
 async def checkout(*arguments: str) -> tuple[int | None, str]:

@@ -6,12 +6,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from cli.embedded import temporal_arguments
+from commerce.adapters.codec import PayloadEncryption, encrypted
 from tests.programs import free_port, program
 from workflows.payloads import checkout_data_converter
 
 ATTEMPTS = 3
+CODEC_KEYS = PayloadEncryption.new_key("test")
+ENCRYPTED = encrypted(checkout_data_converter, PayloadEncryption.parse(CODEC_KEYS, for_worker=True))
 
 # A history is deleted once its queues have moved past it: every 30 s unless told otherwise.
 _DELETE_SOON = [
@@ -25,11 +29,11 @@ _DELETE_SOON = [
 
 
 @asynccontextmanager
-async def a_server(directory: Path) -> AsyncGenerator[Client]:
-    """A connection to a server that lives as long as the block."""
+async def a_server(directory: Path, converter: DataConverter = ENCRYPTED) -> AsyncGenerator[Client]:
+    """A connection to a server that lives as long as the block; payloads are encrypted."""
     server, address = await _started(directory)
     try:
-        yield await connected(address)
+        yield await connected(address, converter)
     finally:
         server.terminate()
         await server.wait()
@@ -55,11 +59,11 @@ async def _started(directory: Path) -> tuple[asyncio.subprocess.Process, str]:
     raise AssertionError(f"no Temporal server: {(directory / 'server.log').read_text()}")
 
 
-async def connected(address: str) -> Client:
+async def connected(address: str, converter: DataConverter = ENCRYPTED) -> Client:
     """Connect as soon as the server answers."""
     for _ in range(300):
         try:
-            return await Client.connect(address, data_converter=checkout_data_converter)
+            return await Client.connect(address, data_converter=converter)
         except RuntimeError:
             await asyncio.sleep(0.1)
     raise AssertionError(f"no Temporal server at {address}")

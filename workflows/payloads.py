@@ -35,6 +35,8 @@ class CheckedPayloadConverter(PydanticPayloadConverter):
             values = super().from_payloads(payloads, type_hints)
         except ValidationError as error:
             raise _invalid(first_problem(error)) from None
+        except KeyError:  # the SDK's word for an encoding that it does not know
+            raise _invalid("not encrypted, or encoded in a way that is not known") from None
         if values == [None]:
             raise _invalid("nothing given")
         return values

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
     from activities.stock import StockActivities
+    from activities.sweep import SweepActivities
     from commerce.domain.payments import WaitsFor
 
 Arg = TypeVar("Arg")
@@ -196,3 +197,14 @@ VOID_PAYMENT = _must_be_done(PaymentActivities.void_payment, UNDO_GROUP)
 RELEASE_STOCK = _must_be_done(StockActivities.release_stock, UNDO_GROUP)
 UNLOCK_CART = _must_be_done(CartActivities.unlock_cart, UNDO_GROUP)
 MARK_DONE = _regular(OperatorActivities.mark_done, _RETRY, timedelta(minutes=1))
+
+
+def _sweeping(activity: _Activity[Arg, Result]) -> Step[Arg, Result]:
+    """Room for a batch; what is not done in a minute the next sweep does."""
+    return Step(activity, False, timedelta(seconds=20), _RETRY, timedelta(minutes=1))
+
+
+LOOK_FOR_LEFTOVERS = _sweeping(SweepActivities.look_for_leftovers)
+EXPIRE_HOLDS = _sweeping(SweepActivities.expire_holds)
+TELL_LEFTOVER_PAYMENTS = _sweeping(SweepActivities.tell_leftover_payments)
+ANNOUNCE_LEFTOVER_ORDERS = _sweeping(SweepActivities.announce_leftover_orders)

@@ -1,10 +1,14 @@
 """One way to connect to Temporal, for the worker, the GraphQL server and the command line."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from temporalio.client import Client
-from temporalio.converter import DataConverter
+from temporalio.client import Client, Plugin
+from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+
+from commerce.adapters.codec import encrypted
 
 DEFAULT_ADDRESS = "localhost:7233"
 
@@ -13,13 +17,23 @@ class TemporalUnreachableError(Exception):
     """No Temporal server answers where the settings say."""
 
 
-async def connect(converter: DataConverter, address: str = "", identity: str = "") -> Client:
+async def connect(
+    converter: DataConverter,
+    codec: PayloadCodec,
+    address: str = "",
+    identity: str = "",
+    runtime: Runtime | None = None,
+    plugins: Sequence[Plugin] = (),
+) -> Client:
     """Connect as Temporal's environment configuration says (``TEMPORAL_ADDRESS`` and so on).
 
     Args:
         converter: How payloads are made.
+        codec: How they are encrypted, and with them the texts of failures.
         address: Instead of the configured one.
         identity: Who this is in histories; the process if not given.
+        runtime: With the process's metrics and logs.
+        plugins: With its traces.
 
     Raises:
         TemporalUnreachableError: Nobody answers there.
@@ -28,8 +42,9 @@ async def connect(converter: DataConverter, address: str = "", identity: str = "
     config["target_host"] = address or config.get("target_host") or DEFAULT_ADDRESS
     if identity:
         config["identity"] = identity
+    config |= {"runtime": runtime, "plugins": plugins}
     try:
-        return await Client.connect(**config, data_converter=converter)
+        return await Client.connect(**config, data_converter=encrypted(converter, codec))
     except (RuntimeError, ValueError) as error:
         raise TemporalUnreachableError(
             f"cannot reach Temporal at {config['target_host']}: {error}"

@@ -22,13 +22,15 @@ from click.testing import CliRunner
 from pydantic import BaseModel, ConfigDict
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.testing import WorkflowEnvironment
 
 import cli
 from api.server import SHUTDOWN_GRACE_S
 from cli.app import main as commands
-from commerce.contract import SEARCH_ATTRIBUTES
+from commerce.adapters.tokens import SealedTokens
+from commerce.contract import SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID
 from commerce.settings import Settings
 from worker import health_endpoint
 
@@ -39,21 +41,27 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BUILT: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
 
 SECRETS = {
+    "CHECKOUT_CODEC_KEYS",
     "CHECKOUT_CUSTOMER_TOKEN_SECRET",
     "CHECKOUT_ORDER_TOKEN_KEYS",
     "STORE_PASSWORD",
     "TEMPORAL_DB_PASSWORD",
 }
-OUR_SERVICES = {"api", "migrate", "worker"}
-JOBS = {"temporal-schema", "temporal-namespace", "migrate"}
+OUR_SERVICES = {"api", "migrate", "setup", "worker"}
+JOBS = {"temporal-schema", "temporal-namespace", "migrate", "setup"}
 INLINE_CONFIGS_SINCE = (2, 23, 1)
 COMMAND_TIMEOUT_S = 60
 LISTENS = {
     "postgres": {5432},
     "temporalio/server": {7233, 7243},
     "temporalio/ui": {8080},
+    "prom/prometheus": {9090},
+    "grafana/grafana": {3000},
 }
 """What the images that we do not build listen on."""
+
+NOT_RUN_HERE = {"prom/prometheus": "v3.5.0", "grafana/grafana": "12.1.0"}
+"""Images that no test runs the program of: they are pinned, and that is all that is known."""
 
 HOST_AND_PORT = (("SQL_HOST", "SQL_PORT"), ("POSTGRES_SEEDS", "DB_PORT"))
 """Variables that give an address in two parts."""
@@ -124,7 +132,8 @@ class Service(Part):
     def listens(self) -> set[int]:
         if self.build:
             api = self.own_environment.get("CHECKOUT_API_PORT")
-            return {int(api or self.own_environment["CHECKOUT_HEALTH_PORT"])}
+            mine = {api or self.own_environment["CHECKOUT_HEALTH_PORT"]}
+            return {int(port) for port in mine | {self.own_environment["CHECKOUT_METRICS_PORT"]}}
         return LISTENS.get(self.image_name, set())
 
     @property
@@ -270,7 +279,7 @@ def test_ports_are_published_on_the_loopback_only() -> None:
     published = {
         name: port.split(":") for name, each in COMPOSE.services.items() for port in each.ports
     }
-    assert published.keys() == {"api", "temporal", "temporal-ui"}
+    assert published.keys() == {"api", "grafana", "prometheus", "temporal", "temporal-ui"}
     for name, (address, _, container_port) in published.items():
         assert address == "127.0.0.1"
         assert int(container_port) in COMPOSE.services[name].listens
@@ -296,6 +305,7 @@ def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
         "temporalio/server": server,
         "temporalio/admin-tools": server,
         "temporalio/ui": ui,
+        **NOT_RUN_HERE,
     }
     found = {each.image_name: each.tag for each in COMPOSE.services.values() if not each.build}
     assert {name: tag.partition("-")[0] for name, tag in found.items()} == expected
@@ -304,8 +314,12 @@ def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
     assert python[1] == PROJECT["tool"]["pyright"]["pythonVersion"]
 
 
-OPTIONAL_SECRETS = {"CHECKOUT_GATEWAY_KEY", "CHECKOUT_GATEWAY_WEBHOOK_SECRET"}
-"""Needed with a gateway, and empty without one: the worker says so when it starts."""
+OPTIONAL_SECRETS = {
+    "CHECKOUT_CODEC_TOKEN",
+    "CHECKOUT_GATEWAY_KEY",
+    "CHECKOUT_GATEWAY_WEBHOOK_SECRET",
+}
+"""Needed with a codec server or a gateway, and empty without: who needs one says so at the start."""
 
 
 def test_secrets_are_required_variables_and_nowhere_else() -> None:
@@ -327,27 +341,34 @@ def test_secrets_are_required_variables_and_nowhere_else() -> None:
     assert not [name for name in IMAGE.environment if SECRET_NAME.search(name)]
 
 
-async def test_the_job_registers_namespace_and_search_attributes_and_may_be_repeated() -> None:
-    job = COMPOSE.services["temporal-namespace"]
-    namespace = job.environment["TEMPORAL_NAMESPACE"]
+async def test_the_jobs_make_namespace_attributes_and_schedule_and_may_be_repeated(
+    tmp_path: Path,
+) -> None:
+    jobs = [COMPOSE.services[name] for name in ("temporal-namespace", "setup")]
+    namespace = jobs[0].environment["TEMPORAL_NAMESPACE"]
     async with await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
         dev_server_existing_path=str(TEMPORAL)
     ) as server:
         address = server.client.service_client.config.target_host
-        given = environment(**job.environment) | {
+        given = {
             "TEMPORAL_ADDRESS": address,
+            "CHECKOUT_ORDER_TOKEN_KEYS": SealedTokens.new_key(),
+            "CHECKOUT_DATA_DIR": str(tmp_path),
             "PATH": f"{TEMPORAL.parent}:{os.environ['PATH']}",
         }
-        for _ in range(2):
+        for job in jobs * 2:
             done = await asyncio.to_thread(
                 subprocess.run,
                 [*job.entrypoint, *job.command],
-                env=given,
+                env=environment(**job.environment) | given,
                 capture_output=True,
                 text=True,
                 timeout=COMMAND_TIMEOUT_S,
             )
             assert done.returncode == 0, done.stdout + done.stderr
+        made = await Client.connect(address, namespace=namespace)
+        schedule = await made.get_schedule_handle(SWEEP_SCHEDULE_ID).describe()
+        assert schedule.id == SWEEP_SCHEDULE_ID
         found = await server.client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=namespace)
         )
@@ -397,8 +418,39 @@ def test_jobs_end_and_services_come_back() -> None:
 def test_databases_keep_their_data_where_postgresql_18_has_it() -> None:
     databases = {k: each for k, each in COMPOSE.services.items() if each.image_name == "postgres"}
     assert {name: each.volumes for name, each in databases.items()} == {
-        name: [f"{name}:/var/lib/postgresql"] for name in COMPOSE.volumes
+        name: [f"{name}:/var/lib/postgresql"] for name in ("store", "temporal-db")
     }
+
+
+def test_what_is_mounted_is_a_volume_of_the_file_or_a_file_of_ours() -> None:
+    named: set[str] = set()
+    for service in COMPOSE.services.values():
+        for source, _, options in (each.partition(":") for each in service.volumes):
+            if source.startswith("./"):
+                assert (ROOT / source).is_file(), source
+                assert options.endswith(":ro"), source
+            else:
+                named.add(source)
+    assert named == COMPOSE.volumes.keys()
+
+
+def test_prometheus_scrapes_and_grafana_asks_what_listens() -> None:
+    settings = yaml.safe_load((ROOT / "docs/observability/prometheus.yml").read_text())
+    scraped = {
+        (name, found["port"])
+        for job in settings["scrape_configs"]
+        for found in job["dns_sd_configs"]
+        for name in found["names"]
+    }
+    assert {name for name, _ in scraped} == {"api", "worker"}
+    for name, port in scraped:
+        assert port == int(COMPOSE.services[name].own_environment["CHECKOUT_METRICS_PORT"])
+        assert COMPOSE.services[name].own_environment["CHECKOUT_METRICS_HOST"] == "0.0.0.0"
+    sources = yaml.safe_load((ROOT / "docs/observability/grafana/datasources.yml").read_text())
+    (source,) = sources["datasources"]
+    found = ADDRESS.search(source["url"])
+    assert found
+    assert int(found["port"]) in COMPOSE.services[found["host"]].listens
 
 
 def test_the_server_finds_its_dynamic_configuration() -> None:

@@ -9,9 +9,11 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError
 
 from client import CheckoutClient, CheckoutUnavailableError, OrderPlaced, Refused
+from commerce.adapters.codec import PayloadEncryption
 from commerce.contract import workflow_id
 from tests.builders import cart, product, usd
 from tests.programs import free_port
+from tests.server import CODEC_KEYS
 from tests.world import DEADLINE, World
 
 CROWD = 50
@@ -154,6 +156,7 @@ async def test_the_client_connects_by_temporals_environment_configuration(
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
     monkeypatch.setenv("TEMPORAL_ADDRESS", world.temporal.service_client.config.target_host)
-    connected = await CheckoutClient.connect(world.task_queue)
+    codec = PayloadEncryption.parse(CODEC_KEYS)
+    connected = await CheckoutClient.connect(world.task_queue, codec=codec)
     assert isinstance(await connected.place_order(cart_id, deadline=DEADLINE), OrderPlaced)
     await world.handle(cart_id).result()

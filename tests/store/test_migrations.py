@@ -31,7 +31,7 @@ from commerce.contract import OrderPlaced
 from commerce.domain.carts import Cart
 from commerce.domain.errors import Operation, RefusalReason, refuse
 from commerce.domain.money import Money
-from commerce.domain.orders import OrderQuery
+from commerce.domain.orders import OrderQuery, OrderStatus
 from commerce.domain.payments import ClaimStatus, PaymentChoice
 from commerce.domain.stores import Store
 from tests.builders import TestClock, build, checkout, tax, usd
@@ -288,6 +288,19 @@ def test_older_orders_that_were_paid_have_claimed_their_payment(
     shop.save("new")
     run = checkout("new", operation=Operation.COMPLETE_ORDER, payment_id="PAY1")
     assert shop.check_out(run) == refuse(RefusalReason.PAYMENT_ID_INVALID)
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_older_payments_that_were_captured_are_settled_and_no_other(
+    version_1: tuple[Database, MetaData, Rows], status: OrderStatus
+) -> None:
+    """Else the sweep would look at every payment there ever was."""
+    database, _, _ = version_1
+    with database.engine.begin() as connection:
+        connection.execute(text(f"UPDATE orders SET status='{status}' WHERE number='000000002'"))
+    upgrade(database)
+    (claim,) = build(database, HOLD_TTL).leftovers.payments(timedelta(), 10) or [None]
+    assert (claim is None) is (status is OrderStatus.PROCESSING)
 
 
 def test_older_carts_have_no_payment_id(version_1: tuple[Database, MetaData, Rows]) -> None:

@@ -28,6 +28,9 @@ def test_a_fresh_machine_needs_no_variables() -> None:
     assert settings.hold_ttl == timedelta(minutes=15)
     assert settings.health_port == 0
     assert settings.order_token_keys.get_secret_value() == ""
+    assert settings.codec_keys.get_secret_value() == ""
+    assert settings.codec_token.get_secret_value() == ""
+    assert settings.ui_origins == ()
 
 
 def test_without_a_database_url_the_store_is_a_file_in_the_data_directory(
@@ -64,6 +67,10 @@ def test_a_relative_data_directory_is_found_from_anywhere(
         ("HEALTH_HOST", "0.0.0.0", "0.0.0.0"),
         ("HEALTH_PORT", "65535", 65535),
         ("DATA_DIR", "data", Path("data")),
+        ("CODEC_ORIGINS", "https://ui.example.com", "https://ui.example.com"),
+        ("OPERATOR_TOKEN_KEYS", "operators.json", Path("operators.json")),
+        ("OPERATOR_ISSUER", "https://id.example.com", "https://id.example.com"),
+        ("OPERATOR_AUDIENCE", "temporal-ui", "temporal-ui"),
     ],
 )
 def test_every_variable_is_read(
@@ -148,6 +155,8 @@ def test_a_later_change_of_the_environment_does_not_matter(monkeypatch: pytest.M
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKOUT_DATABASE_URL", "postgresql://shop:canary@db/shop")
     monkeypatch.setenv("CHECKOUT_ORDER_TOKEN_KEYS", "0:canary")
+    monkeypatch.setenv("CHECKOUT_CODEC_KEYS", "1:canary")
+    monkeypatch.setenv("CHECKOUT_CODEC_TOKEN", "canary-codec")
     monkeypatch.setenv("CHECKOUT_GATEWAY_KEY", "canary-key")
     monkeypatch.setenv("CHECKOUT_GATEWAY_WEBHOOK_SECRET", "canary-webhook")
 

@@ -1,6 +1,7 @@
 """Connections and transactions, for SQLite (embedded) and PostgreSQL."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -52,6 +53,11 @@ class Database:
             self.engine = self._readers = _postgresql(url)
 
     @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Every engine that executes statements, once."""
+        return (self.engine,) if self._readers is self.engine else (self.engine, self._readers)
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded store."""
         return self.engine.dialect.name == "sqlite"
@@ -90,6 +96,20 @@ class Database:
             logger.warning("the store does not answer", exc_info=True)
             return False
         return True
+
+    def rewrite(self) -> bool:
+        """Write a SQLite file anew, so that nothing deleted is left in it; False if it is busy."""
+        if not self.is_sqlite:
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM")
+            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return not busy
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,25 +1,22 @@
 """The tables. Rows never leave the store package; money is minor units, time is UTC."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    DateTime,
     Enum,
     ForeignKey,
     Index,
     MetaData,
     String,
-    Text,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import JSON, TypeDecorator
+from sqlalchemy.types import JSON
 
+from commerce.adapters.store.columns import AsJson, UtcDateTime
 from commerce.domain.addresses import Address
 from commerce.domain.carts import CartSnapshot, CartStatus, ProductKind
 from commerce.domain.errors import Refusal
@@ -28,46 +25,6 @@ from commerce.domain.orders import OrderStatus
 from commerce.domain.payments import ClaimStatus
 from commerce.domain.stock import HoldStatus
 from commerce.domain.taxes import TaxRate
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time zone aware column; SQLite keeps UTC without saying so."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """To UTC; a naive time is a bug."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        """Always aware."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
-
-
-class AsJson(TypeDecorator[BaseModel]):
-    """A domain model as canonical JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, model: type[BaseModel]) -> None:
-        super().__init__()
-        self.model = model
-
-    def process_bind_param(self, value: BaseModel | None, dialect: Any) -> str | None:
-        """The model's JSON."""
-        return None if value is None else value.model_dump_json()
-
-    def process_result_value(self, value: Any, dialect: Any) -> BaseModel | None:
-        """The model again, checked."""
-        return None if value is None else self.model.model_validate_json(value)
 
 
 def _values(states: type[StrEnum]) -> list[str]:
@@ -82,6 +39,12 @@ def _names(states: type[StrEnum]) -> Enum:
         length=16,
         values_callable=_values,
     )
+
+
+def _index_where(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """An index of the few rows that are asked for among many."""
+    where = text(condition)
+    return Index(name, *columns, unique=unique, postgresql_where=where, sqlite_where=where)
 
 
 class Base(DeclarativeBase):
@@ -315,6 +278,7 @@ class OrderRow(Base):
             "grand_total_minor = subtotal_minor + shipping_minor + tax_minor", name="adds_up"
         ),
         Index(None, "customer_id", "created_at"),
+        Index(None, "status", "payment_id"),
     )
 
 
@@ -364,9 +328,15 @@ class OutboxRow(Base):
     created_at: Mapped[datetime]
     announced_at: Mapped[datetime | None]
 
+    __table_args__ = (_index_where("ix_outbox_unannounced", "announced_at IS NULL", "created_at"),)
+
 
 class PaymentClaimRow(Base):
-    """The payment that a checkout has claimed. One that was given up stays, for late claims."""
+    """The payment that a checkout has claimed. One that was given up stays, for late claims.
+
+    ``settled_at``: since when nothing of the payment is open at the gateway. Until then the sweep
+    looks at it now and then, next at ``look_at``; it was ``told`` of so often to be settled.
+    """
 
     __tablename__ = "payment_claims"
 
@@ -375,15 +345,15 @@ class PaymentClaimRow(Base):
     payment_id: Mapped[str | None] = mapped_column(index=True)
     status: Mapped[ClaimStatus]
     created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    look_at: Mapped[datetime | None]
+    told: Mapped[int] = mapped_column(server_default="0")
 
     __table_args__ = (
-        Index(
-            "uq_payment_claims_payment_id",
-            "payment_id",
-            unique=True,
-            postgresql_where=text("status = 'claimed'"),
-            sqlite_where=text("status = 'claimed'"),
+        _index_where(
+            "uq_payment_claims_payment_id", "status = 'claimed'", "payment_id", unique=True
         ),
+        _index_where("ix_payment_claims_unsettled", "settled_at IS NULL", "status", "look_at"),
     )
 
 

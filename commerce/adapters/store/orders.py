@@ -14,6 +14,7 @@ from commerce.adapters.store.models import (
     OutboxRow,
     PaymentClaimRow,
 )
+from commerce.adapters.store.payments import settle
 from commerce.contract import Checkout, CheckoutRequest, OrderEvent, Outcome
 from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
@@ -172,13 +173,16 @@ class SqlOrders:
             ).one_or_none()
 
     def mark_captured(self, order_number: str) -> None:
-        """Note that the money has been taken."""
+        """Note that the money has been taken; the order's payment is settled."""
         with self._database.transaction() as tx:
-            tx.execute(
+            payment_id = tx.scalars(
                 update(OrderRow)
                 .where(OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED))
                 .values(status=OrderStatus.PROCESSING)
-            )
+                .returning(OrderRow.payment_id)
+            ).one_or_none()
+            if payment_id:
+                settle(tx, payment_id, self._database.now())
 
     def mark_for_review(self, order_number: str) -> None:
         """Note that the money could not be taken: a person has to look."""

@@ -1,5 +1,7 @@
 """Which checkout has which payment, and which events of a gateway were dealt with."""
 
+from datetime import datetime
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
@@ -37,7 +39,7 @@ class SqlPaymentClaims:
             if own is not None and own.status is ClaimStatus.GIVEN_UP:
                 raise CartNotHeldError("this checkout is being undone")
             if own is not None and own.payment_id == payment_id:
-                own.status = ClaimStatus.CLAIMED
+                own.status, own.settled_at = ClaimStatus.CLAIMED, None
                 return True
             if own is not None or not self._is_free(tx, payment_id, cart.id):
                 return False
@@ -141,6 +143,11 @@ class SqlPaymentClaims:
             )
             return True
 
+    def mark_settled(self, payment_id: str) -> None:
+        """Note that nothing of the payment is open at the gateway any more."""
+        with self._database.transaction() as tx:
+            settle(tx, payment_id, self._database.now())
+
     def find(self, payment_id: str) -> PaymentClaim | None:
         """Who has the payment now; None when no checkout has ever claimed it."""
         with self._database.reading() as tx:
@@ -158,6 +165,15 @@ class SqlPaymentClaims:
             order_number=order.number if order else None,
             captured=order is not None and order.status is OrderStatus.PROCESSING,
         )
+
+
+def settle(tx: Session, payment_id: str, now: datetime) -> None:
+    """Note it in the caller's transaction; what was noted first stays."""
+    tx.execute(
+        update(PaymentClaimRow)
+        .where(PaymentClaimRow.payment_id == payment_id, PaymentClaimRow.settled_at.is_(None))
+        .values(settled_at=now)
+    )
 
 
 def _ordered(checkout: Checkout) -> Select[str]:

@@ -8,7 +8,10 @@ from commerce.adapters.store.audit import SqlAudit
 from commerce.adapters.store.carts import SqlCarts
 from commerce.adapters.store.catalog import SqlCatalog
 from commerce.adapters.store.database import Database
+from commerce.adapters.store.erasure import SqlErasure
+from commerce.adapters.store.gauges import SqlGauges
 from commerce.adapters.store.holds import SqlStock
+from commerce.adapters.store.leftovers import SqlLeftovers
 from commerce.adapters.store.order_book import SqlOrderBook
 from commerce.adapters.store.orders import SqlOrders
 from commerce.adapters.store.payments import SqlPaymentClaims, SqlSeenEvents
@@ -36,6 +39,9 @@ class SqlStore:
     audit: SqlAudit
     claims: SqlPaymentClaims
     seen_events: SqlSeenEvents
+    erasure: SqlErasure
+    leftovers: SqlLeftovers
+    gauges: SqlGauges
 
 
 def build_store(
@@ -64,6 +70,9 @@ def build_store(
         audit=SqlAudit(database),
         claims=SqlPaymentClaims(database),
         seen_events=SqlSeenEvents(database),
+        erasure=SqlErasure(database, stock),
+        leftovers=SqlLeftovers(database, stock),
+        gauges=SqlGauges(database),
     )
 
 
