@@ -54,7 +54,7 @@ with workflow.unsafe.imports_passed_through():
         StepError,
     )
     from workflows.settlement import Settlement
-    from workflows.shown import Shown
+    from workflows.shown import Shown, counted
 
 _PAYMENT_IS_NOT_OURS = {RefusalReason.PAYMENT_ID_INVALID, RefusalReason.PAYMENT_DECLINED}
 """The step that says so holds nothing of the payment any more."""
@@ -128,9 +128,7 @@ class CheckoutWorkflow(SettlesIncidents):
         locked = await LOCK_CART.run(self._checkout, "Lock the cart")
         if isinstance(locked, LockedCart):
             self._shown.cart(locked.total, locked.store_code)
-            self._shown.tell(
-                f"cart locked: {locked.items} items, {locked.lines} lines, {locked.total}"
-            )
+            self._shown.tell(f"cart locked: {_units(locked)}, {locked.total}")
         else:
             self._shown.tell(
                 "nothing was done: the answer is that of an earlier run, or no cart to order"
@@ -139,8 +137,8 @@ class CheckoutWorkflow(SettlesIncidents):
         return locked
 
     async def _hold_stock(self, cart: SnapshotRef, locked: LockedCart) -> Refusal | None:
-        self._undo.register(RELEASE_STOCK, f"Release {locked.items} items")
-        summary = f"Hold {locked.items} items, {locked.skus or locked.lines} SKUs"
+        self._undo.register(RELEASE_STOCK, f"Release {counted(locked.items, 'item')}")
+        summary = f"Hold {_units(locked)}"
         refusal = await self._pass(HOLD_STOCK, cart, summary, "stock held")
         if refusal:
             self._undo.drop_last()
@@ -317,3 +315,7 @@ class CheckoutWorkflow(SettlesIncidents):
         return KnownOutcome(
             operation=self._request.operation, outcome=self._outcome, waits_for=waits_for
         )
+
+
+def _units(locked: LockedCart) -> str:
+    return f"{counted(locked.items, 'item')}, {counted(locked.skus or locked.lines, 'SKU')}"

@@ -36,7 +36,7 @@ _RETRY = RetryPolicy(
 _PATIENT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,
-    maximum_interval=timedelta(minutes=1),
+    maximum_interval=timedelta(seconds=15),
 )
 PAYMENT_WAIT_LIMITS = {
     WaitsFor.SHOPPER: timedelta(minutes=15),

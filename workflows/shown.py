@@ -77,7 +77,7 @@ class Shown:
         The reason of an incident is its step.
         """
         self._incidents = incidents
-        step = incidents[-1].step if status is CheckoutStatus.INCIDENT else None
+        step = incidents[-1].step if status else None
         reason = step or self._reason
         shown = status or self._status
         _upsert(
@@ -95,20 +95,27 @@ class Shown:
     def _show(self) -> None:
         parts = [f"## {self._headline}"] if self._headline else []
         parts += [_advice(each) for each in self._incidents]
+        parts += ["## So far"] if parts else []
         workflow.set_current_details("\n\n".join([*parts, "\n".join(self._story)]))
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: ``1 item``, ``2 items``."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _advice(incident: Incident) -> str:
     """What an operator can do about it, ready to be copied."""
     target = f"{workflow.info().workflow_id} {incident.step}"
-    failed = f" ({incident.why})" if incident.why else ""
+    why = f" ({incident.why})" if incident.why else ""
+    again = f", also when tried again {counted(incident.tries, 'time')}" if incident.tries else ""
     return (
         f"## Incident: {incident.step}\n\n"
-        f"Failed{failed} since {incident.since:%Y-%m-%d %H:%M:%S} UTC, tried again"
-        f" {incident.tries} times, and it goes on by itself. To settle it:\n\n"
-        f"- `checkout retry {target}`\n"
-        f"- `checkout skip {target} --reason ...`\n"
-        f"- `checkout mark-done {target} --reason ...`"
+        f"Fails since {incident.since:%Y-%m-%d %H:%M:%S} UTC{why}{again}. It is tried again by"
+        " itself, now and then. To settle it:\n\n```\n"
+        f"checkout retry {target}\n"
+        f"checkout skip {target} --reason ...\n"
+        f"checkout mark-done {target} --reason ...\n```"
     )
 
 

@@ -79,7 +79,7 @@ async def test_operators_see_steps_story_and_attributes(world: World, cart_id: s
     assert shown["CheckoutOperation"] == "place_order"
     assert shown["CheckoutOrderNumber"] == "000000001"
     story = await handle.query("__temporal_workflow_metadata")
-    assert "order 000000001" in str(story)
+    assert "Order 000000001" in str(story)
     assert "stock held" in str(story)
 
 
@@ -92,7 +92,7 @@ async def test_a_refusal_says_why_where_operators_look(world: World) -> None:
     assert shown["CheckoutStatus"] == "refused"
     assert shown["CheckoutReason"] == "PAYMENT_METHOD_MISSING"
     story = str(await world.handle(made).query("__temporal_workflow_metadata"))
-    assert "undone: Release 1 items" in story
+    assert "undone: Release 1 item" in story
     assert "undone: Give the cart back" in story
 
 
