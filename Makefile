@@ -7,7 +7,7 @@ SOURCES := activities api bench cli client commerce docs sandbox_gateway workflo
 # Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo dev test check lock histories docs explorer browser test-browser clean
+.PHONY: install demo dev test check lock histories docs explorer browser test-browser screenshots clean
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -34,11 +34,14 @@ explorer: install  ## GraphiQL's files, fetched once by npm
 test-browser: explorer browser  ## the explorer in a real browser
 	$(BIN)/python -m pytest tests/browser
 
+screenshots: install browser  ## the pictures of docs/operations.md, of real checkouts
+	$(BIN)/python -m docs.screenshots
+
 browser:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome \
 	|| { test "$$(id -u)" = 0 && apt-get update -qq \
 	&& apt-get install -qq --yes --no-install-recommends chromium; } \
-	|| { echo "make test-browser needs Chromium or Google Chrome on PATH" >&2; exit 1; }
+	|| { echo "make test-browser and make screenshots need Chromium or Google Chrome on PATH" >&2; exit 1; }
 
 check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/ruff format --check $(SOURCES)

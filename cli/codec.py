@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from cli.common import console, data_dir_option
-from cli.data_dir import CODEC_KEYS, find_running, load_settings
-from cli.errors import CliError
+from cli.data_dir import CODEC_KEYS, find_running, load_codec
 from commerce.adapters.codec import PLAIN, VARIABLE, PayloadEncryption
 
 
@@ -20,8 +19,7 @@ def codec() -> None:
 @data_dir_option
 def keys(data_dir: Path) -> None:
     """List the ids of the keys, never the keys."""
-    encryption = PayloadEncryption.parse(_text(data_dir))
-    for n, name in enumerate(encryption.ids):
+    for n, name in enumerate(load_codec(data_dir).ids):
         reads = "reads what is not encrypted" if name == PLAIN else "decrypts"
         writes = "and encrypts nothing" if name == PLAIN else "and encrypts"
         console.print(f"{name}: {reads}{'' if n else f', {writes}'}", soft_wrap=True)
@@ -36,15 +34,14 @@ def rotate(data_dir: Path) -> None:
     everywhere before it encrypts anything. Otherwise it goes to the front of codec.keys in the data
     directory, for the next start of `checkout dev`.
     """
-    old = _text(data_dir)
-    name = _next_id(PayloadEncryption.parse(old).ids)
+    name = _next_id(load_codec(data_dir).ids)
     new = PayloadEncryption.new_key(name)
     if os.environ.get(VARIABLE):
         click.echo(new)
         click.echo(_ROLL_OUT.format(variable=VARIABLE, name=name), err=True)
         return
     file = data_dir / CODEC_KEYS
-    _replace(file, f"{new},{old}")
+    _replace(file, f"{new},{file.read_text().strip()}")
     restart = "; restart `checkout dev`" if find_running(data_dir) else ""
     console.print(f"key {name} encrypts from the next start on{restart}", soft_wrap=True)
     console.print(f"every older key in {file} still decrypts", soft_wrap=True)
@@ -55,13 +52,6 @@ _ROLL_OUT = """\
 2. When all of them run with it, move it to the front: key {name} encrypts.
 3. Remove the old key once no history is left that it encrypted: after the namespace's retention,
    and when the runs that are older than step 2 have ended."""
-
-
-def _text(data_dir: Path) -> str:
-    settings = load_settings(data_dir)
-    if not os.environ.get(VARIABLE) and not (data_dir / CODEC_KEYS).exists():
-        raise CliError(f"no keys: set {VARIABLE}, or run 'checkout dev' first")
-    return settings.codec_keys.get_secret_value()
 
 
 def _next_id(ids: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from cli.errors import CliError
-from commerce.adapters.codec import PLAIN, CodecKeyError, PayloadEncryption
+from commerce.adapters.codec import PLAIN, VARIABLE, CodecKeyError, PayloadEncryption
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
@@ -32,6 +32,9 @@ _SECRETS: dict[str, tuple[str, Callable[[], str]]] = {
 }
 """Made at the first start where the environment gives none: setting, file, how."""
 
+_NEVER_MADE_UP = {"codec_keys", "codec_token"}
+"""What a command would send under a key that nobody else has would stop the run that gets it."""
+
 
 class Running(BaseModel):
     """Where a running ``checkout dev`` is."""
@@ -45,8 +48,12 @@ class Running(BaseModel):
     metrics: dict[str, str] = {}
 
 
-def load_settings(data_dir: Path) -> Settings:
+def load_settings(data_dir: Path, *, making: bool = False) -> Settings:
     """The settings of the environment, with this data directory and its secrets.
+
+    Args:
+        data_dir: The directory.
+        making: Keys of payloads are made up where there are none; else there are none then.
 
     Raises:
         CliError: A variable or a secret has a wrong value.
@@ -59,17 +66,32 @@ def load_settings(data_dir: Path) -> Settings:
     for setting, (name, new) in _SECRETS.items():
         if not getattr(settings, setting).get_secret_value():
             file = data_dir / name
-            text = file.read_text(errors="replace").strip() if file.exists() else new()
-            found[setting] = SecretStr(text)
+            if file.exists():
+                found[setting] = SecretStr(file.read_text(errors="replace").strip())
+            elif making or setting not in _NEVER_MADE_UP:
+                found[setting] = SecretStr(new())
     settings = settings.model_copy(update=found)
     try:
         SealedTokens.parse(settings.order_token_keys.get_secret_value())
-        PayloadEncryption.parse(settings.codec_keys.get_secret_value())
+        if settings.codec_keys.get_secret_value():
+            PayloadEncryption.parse(settings.codec_keys.get_secret_value())
     except TokenKeyError as error:
         raise CliError(f"{data_dir / _SECRETS['order_token_keys'][0]}: {error}") from None
     except CodecKeyError as error:
         raise CliError(f"{data_dir / CODEC_KEYS}: {error}") from None
     return settings
+
+
+def load_codec(data_dir: Path) -> PayloadEncryption:
+    """What payloads are encrypted with.
+
+    Raises:
+        CliError: There are no keys.
+    """
+    keys = load_settings(data_dir).codec_keys.get_secret_value()
+    if not keys:
+        raise CliError(f"no keys of payloads: set {VARIABLE}, or run 'checkout dev' first")
+    return PayloadEncryption.parse(keys)
 
 
 def prepare(data_dir: Path) -> Settings:
@@ -80,7 +102,7 @@ def prepare(data_dir: Path) -> Settings:
     """
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        settings = load_settings(data_dir)
+        settings = load_settings(data_dir, making=True)
         for setting, (name, _) in _SECRETS.items():
             given = os.environ.get(f"CHECKOUT_{setting.upper()}")
             if not given and not (data_dir / name).exists():

@@ -81,6 +81,7 @@ class Operator(NamedTuple):
         client = await connected(self.data_dir, self.by)
         found = await find_checkout(client, self.data_dir, named)
         handle = await _running(client, found, checkout_only=act.update in _OF_CHECKOUTS)
+        await _require_answer(handle)
         with console.status(act.waiting):
             result = await self._sent(handle, act)
         return found, result, await _open(handle)
@@ -140,6 +141,19 @@ async def _running(
     if checkout_only and found.workflow_type != WORKFLOW_TYPE:
         raise CliError(f"{workflow_id} is a {found.workflow_type}, not a checkout under way")
     return client.get_workflow_handle(workflow_id, run_id=found.run_id)
+
+
+async def _require_answer(handle: WorkflowHandle[Any, Any]) -> None:
+    """A worker is there, and our keys are its keys: what it cannot read would stop the run.
+
+    Raises:
+        CliError: No worker answers.
+        PayloadCodecError: Its answer cannot be read.
+    """
+    try:
+        await handle.query(INCIDENTS_QUERY, result_type=Incidents, rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        raise CliError(f"no worker answers, and nothing was sent: {error.message}") from None
 
 
 async def _open(handle: WorkflowHandle[Any, Any]) -> Incidents:

@@ -37,7 +37,7 @@ def setup_command(data_dir: Path, search_attributes: bool) -> None:
 
 
 async def _set_up(data_dir: Path, settings: Settings, attributes: bool) -> tuple[str, ...]:
-    return await _one_line(await connected(data_dir), settings, attributes)
+    return await _one_line(await connected(data_dir, keyless=True), settings, attributes)
 
 
 def set_up_embedded(address: str, settings: Settings) -> None:

@@ -29,7 +29,9 @@ LATELY = timedelta(days=1)
 MOST = 50
 """Of each kind; the Temporal UI lists the rest."""
 
-_AT_ONCE = 8
+QUERY_TIMEOUT = timedelta(seconds=5)
+"""Without a worker nobody answers; all runs are asked at once."""
+
 _TYPES = f'WorkflowType IN ("{WORKFLOW_TYPE}", "{LATE_PAYMENT_TYPE}")'
 _WAITING = 'CheckoutStatus IN ("incident", "payment_review")'
 _INCIDENTS = f'{_TYPES} AND ExecutionStatus = "Running" AND {_WAITING}'
@@ -56,6 +58,7 @@ class Run(BaseModel):
     run_id: str
     type: str
     status: str
+    reason: str = ""
     order_number: str = ""
     store: str = ""
     total: str = ""
@@ -101,21 +104,11 @@ def stuck(data_dir: Path, as_json: bool) -> None:
 async def _look(data_dir: Path) -> Report:
     client, now = await connected(data_dir), datetime.now(UTC)
     before, after = (f"{now - each:%Y-%m-%dT%H:%M:%SZ}" for each in (TOO_LONG, LATELY))
-    turns = asyncio.Semaphore(_AT_ONCE)
-
-    async def asked(run: Run) -> Run:
-        async with turns:
-            return await _with_incidents(client, run)
-
-    async def looked_at(run: Run) -> Run:
-        async with turns:
-            return await _with_why(client, run)
-
+    waiting = [run async for run in _runs(client, _INCIDENTS)]
+    standing = [run async for run in _runs(client, _STANDING.format(before=before))]
     return Report(
-        incidents=await asyncio.gather(*[asked(run) async for run in _runs(client, _INCIDENTS)]),
-        running_too_long=await asyncio.gather(
-            *[looked_at(run) async for run in _runs(client, _STANDING.format(before=before))]
-        ),
+        incidents=await asyncio.gather(*[_with_incidents(client, run) for run in waiting]),
+        running_too_long=await asyncio.gather(*[_with_why(client, run) for run in standing]),
         ended_badly=[run async for run in _runs(client, _ENDED_BADLY.format(after=after))],
         sweep=await last_sweep(client),
     )
@@ -137,6 +130,7 @@ def _run(found: WorkflowExecution) -> Run:
         run_id=found.run_id,
         type=found.workflow_type,
         status=str(known.get("CheckoutStatus", status.name.lower())),
+        reason=known.get("CheckoutReason", ""),
         order_number=known.get("CheckoutOrderNumber", ""),
         store=known.get("CheckoutStore", ""),
         total=str(Money(amount_minor=total, currency=currency)) if currency else "",
@@ -157,7 +151,7 @@ async def _with_incidents(client: Client, run: Run) -> Run:
     """With what the run itself says; that its worker is away if it does not."""
     handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
     try:
-        told = await handle.query(INCIDENTS_QUERY, result_type=Incidents, rpc_timeout=RPC_TIMEOUT)
+        told = await handle.query(INCIDENTS_QUERY, result_type=Incidents, rpc_timeout=QUERY_TIMEOUT)
     except RPCError as error:
         return run.model_copy(update={"note": f"no worker answers: {error.message}"})
     except PayloadCodecError as error:
@@ -196,7 +190,7 @@ def _print(report: Report) -> None:
 def _print_run(run: Run, since: str = "") -> None:
     number = f"order {run.order_number}" if run.order_number else ""
     when = f"{since} {run.since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    facts = [run.status, number, run.total, run.store, when, run.note]
+    facts = [f"{run.status} {run.reason}".strip(), number, run.total, run.store, when, run.note]
     name = "" if run.type == WORKFLOW_TYPE else f" ({run.type})"
     console.print(
         f"{run.workflow_id}{name}: {', '.join(filter(None, facts))}", style="bold", soft_wrap=True

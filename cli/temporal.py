@@ -10,9 +10,9 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli.data_dir import find_running, load_settings, opened_store
+from cli.data_dir import find_running, load_codec, opened_store
 from cli.errors import CliError
-from commerce.adapters.codec import PayloadCodecError, PayloadEncryption, encrypted
+from commerce.adapters.codec import PayloadCodecError, encrypted
 from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.contract import workflow_id
 from workflows.payloads import checkout_data_converter
@@ -26,22 +26,23 @@ _ORDER_NUMBER = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
 
 
-async def connected(data_dir: Path, identity: str = "") -> Client:
+async def connected(data_dir: Path, identity: str = "", *, keyless: bool = False) -> Client:
     """A connection as ``TEMPORAL_ADDRESS`` and so on say, else to the running ``checkout dev``.
 
     Args:
         data_dir: Where it and the keys of payloads are found.
         identity: Who this is in histories.
+        keyless: No payload is sent or read.
 
     Raises:
-        CliError: The settings are wrong.
+        CliError: The settings are wrong, or there are no keys.
         TemporalUnreachableError: Nobody answers there.
     """
-    codec = PayloadEncryption.parse(load_settings(data_dir).codec_keys.get_secret_value())
+    codec = None if keyless else load_codec(data_dir)
     running = None if os.environ.get("TEMPORAL_ADDRESS") else find_running(data_dir)
     if running is None:
         return await connect(checkout_data_converter, codec, identity=identity)
-    converter = encrypted(checkout_data_converter, codec)
+    converter = encrypted(checkout_data_converter, codec) if codec else checkout_data_converter
     address = running.temporal_address
     return await Client.connect(address, data_converter=converter, identity=identity or None)
 

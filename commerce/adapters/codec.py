@@ -7,6 +7,7 @@ it sealed, and nothing else opens anything.
 
 import base64
 import binascii
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -30,7 +31,9 @@ PLAIN = "plain"
 """In the place of a key: payloads that are not encrypted are read, and written if it is first."""
 
 REFUSED = b"binary/refused"
-"""The encoding of what a worker is handed for a payload that should have been encrypted."""
+"""The encoding of what a worker is handed for a payload that was not sealed under its keys."""
+
+logger = logging.getLogger("checkout.codec")
 
 KEY_BYTES = 32
 _NONCE_BYTES, _TAG_BYTES = 12, 16
@@ -56,9 +59,10 @@ class PayloadEncryption(PayloadCodec):
     def __init__(self, keys: dict[str, bytes | None], *, for_worker: bool = False) -> None:
         """Args:
         keys: By id, the newest first; None under ``PLAIN``.
-        for_worker: A payload that is not encrypted becomes one that nobody can read, instead of
-            an error: a worker then drops such a signal and rejects such an update, where an error
-            would fail the run's task over and over.
+        for_worker: A payload that is not encrypted, or that no key will ever open, becomes one
+            that nobody can read, instead of an error: a worker then drops such a signal and
+            rejects such an update, where an error would fail the run's task over and over. A key
+            that is not known is an error all the same: another worker may have it.
         """
         if not any(keys.values()):
             raise CodecKeyError(f"{VARIABLE}: at least one key is needed")
@@ -127,7 +131,7 @@ class PayloadEncryption(PayloadCodec):
 
     def _open(self, payload: Payload) -> Payload:
         if not is_encrypted(payload):
-            return self._not_encrypted(payload)
+            return payload if PLAIN in self._ids else self._refuse("a payload is not encrypted")
         metadata = payload.metadata
         if set(metadata) != _METADATA or metadata["encryption-cipher"] != CIPHER:
             raise PayloadCodecError("a payload is encrypted in a way that is not known")
@@ -137,19 +141,18 @@ class PayloadEncryption(PayloadCodec):
             known = f"{name!r} is not in {VARIABLE}" if _KEY_ID.fullmatch(name) else "its id is bad"
             raise PayloadCodecError(f"a payload's key is not known: {known}")
         if len(payload.data) < _NONCE_BYTES + _TAG_BYTES or payload.external_payloads:
-            raise PayloadCodecError("an encrypted payload is cut short, or was added to")
+            return self._refuse("an encrypted payload is cut short, or was added to")
         nonce, sealed = payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:]
         try:
             return Payload.FromString(cipher.decrypt(nonce, sealed, _bound(name)))
         except (InvalidTag, DecodeError):
-            raise PayloadCodecError(f"a payload was not sealed under key {name!r}") from None
+            return self._refuse(f"a payload was not sealed under key {name!r}")
 
-    def _not_encrypted(self, payload: Payload) -> Payload:
-        if PLAIN in self._ids:
-            return payload
+    def _refuse(self, why: str) -> Payload:
         if self._for_worker:
+            logger.warning("%s: it is not read", why)
             return Payload(metadata={"encoding": REFUSED})
-        raise PayloadCodecError("a payload is not encrypted")
+        raise PayloadCodecError(why)
 
 
 def is_encrypted(payload: Payload) -> bool:

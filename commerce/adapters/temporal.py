@@ -19,7 +19,7 @@ class TemporalUnreachableError(Exception):
 
 async def connect(
     converter: DataConverter,
-    codec: PayloadCodec,
+    codec: PayloadCodec | None,
     address: str = "",
     identity: str = "",
     runtime: Runtime | None = None,
@@ -29,7 +29,8 @@ async def connect(
 
     Args:
         converter: How payloads are made.
-        codec: How they are encrypted, and with them the texts of failures.
+        codec: How they are encrypted, and with them the texts of failures; None for who sends and
+            reads none.
         address: Instead of the configured one.
         identity: Who this is in histories; the process if not given.
         runtime: With the process's metrics and logs.
@@ -44,7 +45,9 @@ async def connect(
         config["identity"] = identity
     config |= {"runtime": runtime, "plugins": plugins}
     try:
-        return await Client.connect(**config, data_converter=encrypted(converter, codec))
+        return await Client.connect(
+            **config, data_converter=encrypted(converter, codec) if codec else converter
+        )
     except (RuntimeError, ValueError) as error:
         raise TemporalUnreachableError(
             f"cannot reach Temporal at {config['target_host']}: {error}"

@@ -319,7 +319,7 @@ OPTIONAL_SECRETS = {
     "CHECKOUT_GATEWAY_KEY",
     "CHECKOUT_GATEWAY_WEBHOOK_SECRET",
 }
-"""Needed with a codec server or a gateway, and empty without: who needs one says so at the start."""
+"""Needed with a codec server or a gateway, and empty without: who needs one says so."""
 
 
 def test_secrets_are_required_variables_and_nowhere_else() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 import cli.operate
 import cli.stuck
 from cli.advice import ADVICE, PAYMENT_REVIEW, advice, told_of
 from cli.app import main
+from cli.sweeps import LastSweep
 from client import OrderPlaced, Pending
+from commerce.adapters.codec import PayloadEncryption
 from commerce.adapters.setup import setup
 from commerce.contract import SWEEP_SCHEDULE_ID, Incident, workflow_id
+from commerce.domain.leftovers import SweepReport
 from commerce.domain.orders import OrderStatus
 from tests.builders import cart
 from tests.dev import a_dev, checkout
@@ -46,6 +51,8 @@ async def world(
     commands_find(monkeypatch, temporal, tmp_path)
     async with a_world(temporal, tmp_path) as made:
         yield made
+        with suppress(RPCError):  # what is left running would keep every later look waiting
+            await made.handle(made.id("cart")).terminate()
 
 
 def commands_find(patch: pytest.MonkeyPatch, temporal: Client, data_dir: Path) -> None:
@@ -79,7 +86,9 @@ async def stuck(named: str = "") -> Any:
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Visibility is a little behind."""
     async with asyncio.timeout(DEADLINE.total_seconds()):
-        while not await holds():
+        while True:
+            if await holds():
+                return
             await asyncio.sleep(0.05)
 
 
@@ -262,8 +271,8 @@ async def test_without_a_worker_it_says_so(
     temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands_find(monkeypatch, temporal, tmp_path)
-    for module in (cli.stuck, cli.operate):
-        monkeypatch.setattr(module, "RPC_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(cli.stuck, "QUERY_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(cli.operate, "RPC_TIMEOUT", timedelta(seconds=1))
     monkeypatch.setattr(cli.stuck, "TOO_LONG", timedelta())
     async with a_world(temporal, tmp_path) as world:
         await is_refused(world, "release_stock")
@@ -271,7 +280,7 @@ async def test_without_a_worker_it_says_so(
         await until_stuck(cart_id, "release_stock")
     _, found = await stuck(cart_id)
     assert "no worker answers" in found["note"]
-    assert_one_line_error(await run("retry", cart_id, "release_stock"), "no worker has taken it")
+    assert_one_line_error(await run("retry", cart_id, "release_stock"), "no worker answers")
     waiting = await temporal.start_workflow(
         "checkout", id=workflow_id(world.id("other")), task_queue=world.task_queue
     )
@@ -317,6 +326,21 @@ async def test_nothing_is_stuck_once_the_sweep_has_its_schedule(
         await until(has_failed)
 
 
+async def test_with_other_keys_it_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await is_refused(world, "unlock_cart")
+    await until_stuck(world.id("cart"), "unlock_cart")
+    monkeypatch.setenv("CHECKOUT_CODEC_KEYS", PayloadEncryption.new_key("other"))
+    _, found = await stuck(world.id("cart"))
+    assert (found["reason"], found["open"]) == ("unlock_cart", [])
+    assert "'test' is not in CHECKOUT_CODEC_KEYS" in found["note"]
+    assert_one_line_error(await run("retry", world.id("cart"), "unlock_cart"), "'test' is not in")
+    for keys in ("nonsense", ""):
+        monkeypatch.setenv("CHECKOUT_CODEC_KEYS", keys)
+        assert_one_line_error(await run("stuck"), "CHECKOUT_CODEC_KEYS")
+    monkeypatch.setenv("CHECKOUT_CODEC_KEYS", CODEC_KEYS)
+    assert (await run("retry", world.id("cart"), "unlock_cart")).exit_code == 0
+
+
 async def test_a_server_that_is_not_there_is_one_line(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +363,13 @@ def test_every_step_that_can_become_an_incident_has_its_advice() -> None:
     table: list[Any] = [each for each in vars(policies).values() if type(each) is policies.Step]
     must = {each.name for each in table if each.schedule_to_close == policies.INCIDENT_AFTER}
     assert set(ADVICE) == {*must, PAYMENT_REVIEW}
+
+
+def test_what_the_sweep_cannot_settle_wants_a_look() -> None:
+    assert not LastSweep(report=SweepReport(payments_told=1)).wants_a_look
+    unsettled = LastSweep(report=SweepReport(payments_unsettled=2))
+    assert unsettled.wants_a_look
+    assert "2 payments stay open" in unsettled.lines[0]
 
 
 def test_an_incident_is_told_in_a_line() -> None:

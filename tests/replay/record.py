@@ -282,6 +282,8 @@ def _anonymous(value: Any) -> Any:
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         named = ("identity", "stackTrace")
+        if fields.get("kind") == "TASK_QUEUE_KIND_STICKY":
+            fields = {**fields, "name": "sticky"}
         return {key: _anonymous(item) for key, item in fields.items() if key not in named}
     return value
 

@@ -180,11 +180,20 @@ def worker_converter(keys: str = NEW) -> DataConverter:
     return encrypted(checkout_data_converter, PayloadEncryption.parse(keys, for_worker=True))
 
 
-async def test_a_worker_gets_nothing_of_a_plain_payload() -> None:
-    [handed] = await PayloadEncryption.parse(NEW, for_worker=True).decode([PLAIN])
-    assert handed == Payload(metadata={"encoding": REFUSED})
-    with pytest.raises(KeyError, match="binary/refused"):
-        await worker_converter().decode([PLAIN], [str])
+async def test_a_worker_gets_nothing_of_what_no_key_will_ever_open() -> None:
+    worker = PayloadEncryption.parse(NEW, for_worker=True)
+    [changed] = await worker.encode([PLAIN])
+    changed.data = changed.data[:-1] + bytes([changed.data[-1] ^ 1])
+    for payload in (PLAIN, changed):
+        assert await worker.decode([payload]) == [Payload(metadata={"encoding": REFUSED})]
+        with pytest.raises(KeyError, match="binary/refused"):
+            await worker_converter().decode([payload], [str])
+
+
+async def test_a_worker_fails_at_a_key_that_another_may_have() -> None:
+    [sealed] = await PayloadEncryption.parse(OLD).encode([PLAIN])
+    with pytest.raises(PayloadCodecError, match="'old'"):
+        await PayloadEncryption.parse(NEW, for_worker=True).decode([sealed])
 
 
 async def test_a_history_from_before_keeps_its_run_until_the_keys_say_plain() -> None:
