@@ -102,7 +102,8 @@ class CheckoutWorkflow(SettlesIncidents):
         if isinstance(outcome, OrderPlaced):
             await self._settle(outcome)
         else:
-            await self._settlement.changed_payments()
+            is_operators = self._undo.payment_is_operators
+            await self._settlement.changed_payments(self._payment_id if is_operators else "")
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._failed_step and isinstance(outcome, Refusal):
             raise ApplicationError(f"{self._failed_step} failed for good; all is undone")

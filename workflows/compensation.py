@@ -18,12 +18,16 @@ UndoStep = Step[Undo, Any]
 class Compensations:
     """The undos of a run. Each is registered before its step runs, for a step whose answer is
     lost may have taken effect; it is dropped again when the step says that it did nothing.
+
+    Attributes:
+        payment_is_operators: An operator has settled what becomes of the payment.
     """
 
     def __init__(self, incidents: OpenIncidents, shown: Shown) -> None:
         self._undos: list[tuple[UndoStep, str]] = []
         self._incidents = incidents
         self._shown = shown
+        self.payment_is_operators = False
 
     def register(self, undo: UndoStep, summary: str) -> None:
         """Undo this, should the checkout be refused."""
@@ -41,6 +45,7 @@ class Compensations:
             by_hand = DoneByHand(step=step.name, checkout=undo.checkout)
             result, done = await self._incidents.run(step, undo, summary, by_hand)
             if not done and step is VOID_PAYMENT:  # the payment was given up, whoever voids it
+                self.payment_is_operators = True
                 result = undo.refusal.model_copy(update={"pay_again": True})
             if isinstance(result, Refusal):  # an undo may know more of it than the step did
                 undo = undo.model_copy(update={"refusal": result})

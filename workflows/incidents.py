@@ -117,6 +117,7 @@ class OpenIncidents:
         if case.status is not status and status is CheckoutStatus.PAYMENT_REVIEW:
             case.status, case.pause = status, FIRST_REVIEW
             self._show()
+        self._shown.advise(self.known.open)
         self._shown.tell(f"{case.incident.step} failed again{error.told}")
         return case
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from commerce.contract import CheckoutStatus, Extension, PaymentResult, SnapshotRef
+    from commerce.contract import Extension, PaymentResult, SnapshotRef
     from commerce.domain.errors import RefusalReason, refuse
     from commerce.domain.payments import PaymentPending, WaitsFor
     from workflows.policies import (
@@ -121,6 +121,7 @@ class PendingPayment:
                     result = await self._ask(cart, result)
         finally:
             self.waits_for = self._wait = None
+            self._shown.waited()
         return result
 
     async def _keep_hold(self, cart: SnapshotRef) -> float:
@@ -156,5 +157,4 @@ class PendingPayment:
         """Callers are told that the payment is pending."""
         if waits_for is not self.waits_for:
             self.waits_for = waits_for
-            self._shown.tell(f"payment pending: it waits for the {waits_for}")
-            self._shown.status(CheckoutStatus.PAYMENT_PENDING)
+            self._shown.waits(waits_for)

@@ -76,7 +76,6 @@ class Shown:
 
         The reason of an incident is its step.
         """
-        self._incidents = incidents
         step = incidents[-1].step if status else None
         reason = step or self._reason
         shown = status or self._status
@@ -85,7 +84,22 @@ class Shown:
             _REASON.value_set(reason) if reason else _REASON.value_unset(),
             *self._facts,
         )
+        self.advise(incidents)
+
+    def advise(self, incidents: Sequence[Incident]) -> None:
+        """What operators read about the incidents, without a change of status."""
+        self._incidents = incidents
         self._show()
+
+    def waits(self, waits_for: str) -> None:
+        """A payment is pending."""
+        self._headline = f"Waiting for the {waits_for}"
+        self.tell(f"payment pending: it waits for the {waits_for}")
+        self.status(CheckoutStatus.PAYMENT_PENDING)
+
+    def waited(self) -> None:
+        """It is no longer."""
+        self._headline = ""
 
     def tell(self, line: str) -> None:
         """Add a line to the story."""
@@ -95,7 +109,7 @@ class Shown:
     def _show(self) -> None:
         parts = [f"## {self._headline}"] if self._headline else []
         parts += [_advice(each) for each in self._incidents]
-        parts += ["## So far"] if parts else []
+        parts += ["## What happened"] if parts else []
         workflow.set_current_details("\n\n".join([*parts, "\n".join(self._story)]))
 
 
@@ -114,8 +128,8 @@ def _advice(incident: Incident) -> str:
         f"Fails since {incident.since:%Y-%m-%d %H:%M:%S} UTC{why}{again}. It is tried again by"
         " itself, now and then. To settle it:\n\n```\n"
         f"checkout retry {target}\n"
-        f"checkout skip {target} --reason ...\n"
-        f"checkout mark-done {target} --reason ...\n```"
+        f"checkout skip {target} \\\n  --reason ...\n"
+        f"checkout mark-done {target} \\\n  --reason ...\n```"
     )
 
 

@@ -154,6 +154,7 @@ async def test_another_try_that_fails_leaves_the_incident_open(world: World) -> 
     world.faults.fail("release_stock", Mode.BEFORE, for_good=True)
     (incident,) = (await act(world, RETRY_UPDATE, "release_stock", "")).open
     assert (incident.step, incident.tries) == ("release_stock", 1)
+    assert "also when tried again 1 time." in await story(world)
     assert (await act(world, RETRY_UPDATE, "release_stock", "")).open == ()
     assert isinstance(await call, Refused)
     world.assert_clean(orders=0)
@@ -200,6 +201,17 @@ async def test_a_cancel_does_not_leave_an_incident_behind(world: World) -> None:
     await act(world, RETRY_UPDATE, "release_stock")
     assert isinstance(await call, Refused)
     world.assert_clean(orders=0)
+
+
+@pytest.mark.parametrize("way", [SKIP_UPDATE, MARK_DONE_UPDATE])
+async def test_a_payment_that_an_operator_settled_is_not_settled_once_more(
+    world: World, way: str
+) -> None:
+    call = await stuck_in(world, "void_payment")
+    await world.client.payment_changed(world.id("cart"), "PAY1")
+    await act(world, way, "void_payment")
+    assert isinstance(await call, Refused)
+    assert world.faults.tried["settle_payment"] == 0
 
 
 async def test_what_was_done_by_hand_has_to_be_noted(world: World) -> None:
@@ -324,6 +336,7 @@ async def test_an_operator_gives_a_shopper_more_time(
 ) -> None:
     cart_id = ready(patient, COMPLETE, script=SHOPPER)
     assert isinstance(await order(patient, COMPLETE), Pending)
+    assert "## Waiting for the shopper" in await story(patient)
     handle: Any = patient.handle(cart_id)
     for minutes in (0, -1, 24 * 60 + 1):
         with pytest.raises(WorkflowUpdateFailedError):
