@@ -25,7 +25,7 @@ dev: install  ## everything embedded, until Ctrl-C
 	$(BIN)/checkout dev $(ARGS)
 
 test: check explorer  ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	$(MAKE) test-browser
 
 explorer: install  ## GraphiQL's files, fetched once by npm

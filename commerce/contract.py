@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from commerce.domain.cards import NoCardNumber
+from commerce.domain.cards import NoCardNumber, holds_card_number
 from commerce.domain.carts import MAX_KEY_CHARS, CartId, Shopper
 from commerce.domain.errors import Operation, Refusal
 from commerce.domain.model import PRINTABLE, Message
@@ -68,12 +68,19 @@ class CheckoutStatus(StrEnum):
 ANOTHER_REQUEST = "AnotherRequestRuns"
 """Error type of an ``answer`` turned away: another request for the cart is under way."""
 
+INVALID_INPUT = "InvalidInput"
+"""Error type of a run, or an ``answer``, whose request the worker cannot read."""
+
 IdempotencyKey = Annotated[
     str, Field(min_length=1, max_length=MAX_KEY_CHARS, pattern=r"^[!-~]+$"), NoCardNumber
 ]
 PaymentId = Annotated[
     str, Field(max_length=MAX_PAYMENT_ID_CHARS, pattern=r"^[ -~]*$"), NoCardNumber
 ]
+
+
+class UnreadablePayloadError(Exception):
+    """A payload that a codec or converter cannot read; the message never repeats its content."""
 
 
 def workflow_id(cart_id: str) -> str:
@@ -251,23 +258,32 @@ class OrderEvent(Message):
     total: Money
 
 
-OperatorText = Annotated[str, Field(max_length=500, pattern=PRINTABLE), NoCardNumber]
+MAX_TEXT_CHARS = 500
+OperatorText = Annotated[str, Field(max_length=MAX_TEXT_CHARS, pattern=PRINTABLE), NoCardNumber]
+
+
+def _harmless(text: str) -> str:
+    """As much of a text as an operator's may be."""
+    shown = "".join(char if char.isprintable() else " " for char in text[:MAX_TEXT_CHARS])
+    if holds_card_number(shown):
+        return "".join("*" if char.isdigit() else char for char in shown)
+    return shown
 
 
 class Abort(Message):
     """An operator stops a checkout. From the Temporal UI the reason alone will do, as JSON text.
 
-    Attributes:
-        by: Who; the history names the caller of Temporal's API besides.
+    That was once the only way, and any text would do: it still does, made harmless, for it stands
+    in histories.
     """
 
-    reason: Annotated[OperatorText, Field(min_length=1)]
+    reason: OperatorText
     by: OperatorText = ""
 
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, given: Any) -> Any:
-        return {"reason": given} if isinstance(given, str) else given
+        return {"reason": _harmless(given)} if isinstance(given, str) else given
 
 
 class StepAct(Message):

@@ -14,6 +14,15 @@ UNDURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 """Off in tests of PostgreSQL: nothing here cuts the power, and every test is faster."""
 
 
+SLOW = ("test_every_fault.py", "test_canary.py", "test_sweep.py", "test_dev.py")
+"""Files that take minutes; they begin first, or one worker goes on alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first, as ``--no-loadscope-reorder`` leaves them."""
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
+
+
 @dataclass
 class Server:
     """A running PostgreSQL."""

@@ -79,6 +79,7 @@ class CheckoutWorkflow(SettlesIncidents):
         self._pending = PendingPayment(self._shown, self._check_not_stopped)
         self._payment_id = request.payment_id
         self._told_pending = 0
+        self._created = False
         self._undo = Compensations(self._incidents, self._shown)
         self._settlement = Settlement(self._checkout, self._shown, self._incidents, self._pending)
 
@@ -106,7 +107,8 @@ class CheckoutWorkflow(SettlesIncidents):
             await self._settlement.changed_payments(self._payment_id if is_operators else "")
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._failed_step and isinstance(outcome, Refusal):
-            raise ApplicationError(f"{self._failed_step} failed for good; all is undone")
+            undone = "an operator saw to its undo" if self._undo.left else "all is undone"
+            raise ApplicationError(f"{self._failed_step} failed for good; {undone}")
         return outcome
 
     # -- the business -----------------------------------------------------------------------
@@ -166,12 +168,17 @@ class CheckoutWorkflow(SettlesIncidents):
 
     async def _create_order(self, cart: SnapshotRef, locked: LockedCart) -> Outcome:
         self._check_not_stopped()
-        return await CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
+        self._undo.order_may_exist = True
+        outcome = await CREATE_ORDER.run(cart, f"Create the order over {locked.total}")
+        self._created = isinstance(outcome, OrderPlaced)
+        return outcome
 
     async def _settle(self, placed: OrderPlaced) -> None:
         completed = self._request.operation is Operation.COMPLETE_ORDER
         at_gateway = completed or placed.paid_at_gateway
-        await self._settlement.order(placed, self._payment_id, at_gateway=at_gateway)
+        await self._settlement.order(
+            placed, self._payment_id, at_gateway=at_gateway, created=self._created
+        )
         await self._settlement.changed_payments(except_for=self._payment_id)
 
     # -- stopping, answering, telling ---------------------------------------------------------
@@ -187,7 +194,7 @@ class CheckoutWorkflow(SettlesIncidents):
         except (asyncio.CancelledError, StepError) as error:
             if self._stopped_by is None and isinstance(error, StepError):
                 self._failed_step = error.step
-                self._shown.tell(f"{error.step} failed for good")
+                self._shown.tell(f"{error.step} failed for good{error.told}")
                 return refuse(RefusalReason.SERVER_ERROR)
             self._shown.tell(f"stopped by {self._stopped_by}")
             return refuse(RefusalReason.ABORTED)
@@ -217,12 +224,14 @@ class CheckoutWorkflow(SettlesIncidents):
         if isinstance(outcome, OrderPlaced):
             status = CheckoutStatus.ORDERED
             told = {"order_number": outcome.order_number}
-            count_money("ordered", outcome.total)
+            if self._created:
+                count_money("ordered", outcome.total)
         else:
             told = {"reason": outcome.reason}
         self._shown.outcome(outcome, status)
         workflow.logger.info("checkout %s", status, extra=told)
-        count_outcome(self._request.operation, outcome, failed=self._failed_step is not None)
+        if self._created or not isinstance(outcome, OrderPlaced):  # not an earlier run's again
+            count_outcome(self._request.operation, outcome, failed=self._failed_step is not None)
 
     def _can_be_answered(self) -> bool:
         return self._outcome is not None or self._pending.waits_for is not None

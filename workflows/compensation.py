@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from commerce.contract import DoneByHand, Outcome, Undo
     from commerce.domain.errors import Refusal
     from workflows.incidents import OpenIncidents
-    from workflows.policies import VOID_PAYMENT, Step
+    from workflows.policies import UNLOCK_CART, VOID_PAYMENT, Step
     from workflows.shown import Shown
 
 UndoStep = Step[Undo, Any]
@@ -21,6 +21,8 @@ class Compensations:
 
     Attributes:
         payment_is_operators: An operator has settled what becomes of the payment.
+        order_may_exist: Its creation was tried; giving the cart back finds out.
+        left: An operator has settled it otherwise: not everything is undone.
     """
 
     def __init__(self, incidents: OpenIncidents, shown: Shown) -> None:
@@ -28,6 +30,8 @@ class Compensations:
         self._incidents = incidents
         self._shown = shown
         self.payment_is_operators = False
+        self.order_may_exist = False
+        self.left = False
 
     def register(self, undo: UndoStep, summary: str) -> None:
         """Undo this, should the checkout be refused."""
@@ -43,13 +47,18 @@ class Compensations:
         while self._undos:
             step, summary = self._undos[-1]
             by_hand = DoneByHand(step=step.name, checkout=undo.checkout)
-            result, done = await self._incidents.run(step, undo, summary, by_hand)
+            decides = self.order_may_exist and step is UNLOCK_CART
+            only_retry = "the order may exist, and its caller has to hear of it" if decides else ""
+            result, done = await self._incidents.run(step, undo, summary, by_hand, only_retry)
+            self.left = self.left or not done
             if not done and step is VOID_PAYMENT:  # the payment was given up, whoever voids it
                 self.payment_is_operators = True
                 result = undo.refusal.model_copy(update={"pay_again": True})
             if isinstance(result, Refusal):  # an undo may know more of it than the step did
                 undo = undo.model_copy(update={"refusal": result})
             outcome = result or outcome
-            self._shown.tell(f"undone: {summary}" if done else f"not undone here: {summary}")
+            nothing = done and step is VOID_PAYMENT and result is None
+            how = "nothing to undo" if nothing else "undone" if done else "not undone here"
+            self._shown.tell(f"{how}: {summary}")
             self._undos.pop()
         return outcome

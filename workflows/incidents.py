@@ -49,6 +49,8 @@ class Case:
 
     Attributes:
         if_skipped: What the run is in when its step is skipped; None is as before.
+        only_retry: Why nothing else will do; empty when it will.
+        ended: How it was settled; empty while it is open.
     """
 
     incident: Incident
@@ -59,6 +61,8 @@ class Case:
     taken: int = 0
     answered: int = 0
     if_skipped: CheckoutStatus | None = None
+    only_retry: str = ""
+    ended: str = ""
 
 
 class OpenIncidents:
@@ -74,12 +78,18 @@ class OpenIncidents:
         return Incidents(open=tuple(case.incident for case in self._cases.values()))
 
     async def run(
-        self, step: Step[Arg, Result], arg: Arg, summary: str, by_hand: DoneByHand
+        self,
+        step: Step[Arg, Result],
+        arg: Arg,
+        summary: str,
+        by_hand: DoneByHand,
+        only_retry: str = "",
     ) -> tuple[Result | None, bool]:
         """Run a step until it is done, or an operator has settled it otherwise.
 
         Args:
             by_hand: What the store is told when an operator has done it.
+            only_retry: Why an operator may do nothing but try again; empty when they may.
 
         Returns:
             The result, and whether the step itself has given it.
@@ -90,6 +100,7 @@ class OpenIncidents:
                 result = await step.run(arg, summary)
             except StepError as error:
                 case = self.failed(case, error, by_hand)
+                case.only_retry = only_retry
             else:
                 if case:
                     self.settled(case)
@@ -177,6 +188,8 @@ class OpenIncidents:
             status: What the run is in from now on; as before if not given.
         """
         del self._cases[case.incident.step]
+        by = case.asked[case.taken - 1][1].by if case.taken else ""
+        case.ended = f"{way}{' by ' + by if by else ''}" if way is not _Way.RETRY else "it is done"
         if status:
             self._shown.becomes(status)
         self._show()
@@ -204,22 +217,27 @@ class OpenIncidents:
         if act.step not in self._cases:
             known = ", ".join(self._cases) or "none"
             raise ApplicationError(f"no open incident of {act.step!r}; open are: {known}")
+        only_retry = self._cases[act.step].only_retry
+        if wants_reason and only_retry:
+            raise ApplicationError(f"{only_retry}: only another try settles it")
         if wants_reason and not act.reason.strip():
             raise ApplicationError("say why: a reason is wanted")
 
     async def act(self, way: _Way, act: StepAct) -> Incidents:
-        """Have an act carried out; what is open when that is done."""
+        """Have an act carried out; what is open when that is done.
+
+        Raises:
+            ApplicationError: It was settled in another way before its turn came.
+        """
         case = self._cases.get(act.step)
-        if case is None:  # it was settled while this was on its way
-            return self.known
+        if case is None:
+            raise ApplicationError("settled already")
         case.asked.append((way, act))
         number = len(case.asked)
-        await workflow.wait_condition(lambda: not self._is_under_way(act.step, number))
+        await workflow.wait_condition(lambda: bool(case.ended) or case.answered >= number)
+        if way is not _Way.RETRY and case.taken < number:
+            raise ApplicationError(f"not {way}: settled already, {case.ended}")
         return self.known
-
-    def _is_under_way(self, step: str, number: int) -> bool:
-        case = self._cases.get(step)
-        return case is not None and case.answered < number
 
 
 class SettlesIncidents:

@@ -38,9 +38,10 @@ class LatePaymentWorkflow(SettlesIncidents):
         while self._changed:
             payment_id, _ = self._changed.popitem()
             changed = PaymentNotice(cart_id=notice.cart_id, payment_id=payment_id)
-            settled = (await settle_changed(self._incidents, self._shown, changed)) or Settled(
-                what="settled by an operator"
-            )
+            done = await settle_changed(self._incidents, self._shown, changed)
+            if done is None:  # an operator's word is final
+                self._changed.pop(payment_id, None)
+            settled = done or Settled(what="settled by an operator")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return settled
 

@@ -11,10 +11,8 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from commerce.contract import CheckoutRequest
+    from commerce.contract import INVALID_INPUT, CheckoutRequest
     from commerce.domain.model import first_problem
-
-INVALID_INPUT = "InvalidInput"
 
 
 class CheckedPayloadConverter(PydanticPayloadConverter):

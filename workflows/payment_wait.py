@@ -35,10 +35,11 @@ class PaymentWait:
         self._hold_at: datetime | None = now
         self._kept_until = now
 
-    def keep_until(self, until: datetime, now: datetime) -> None:
-        """An operator gives it more time; cart and stock are kept for longer right away."""
+    def keep_until(self, until: datetime, now: datetime) -> datetime:
+        """An operator gives it more time: cart and stock are kept right away; when it ends now."""
         self._kept_until = max(self._kept_until, until)
         self._hold_at = now
+        return self._end(self._waits_for or WaitsFor.SHOPPER)
 
     def is_over(self, waits_for: WaitsFor, now: datetime) -> bool:
         """The payment has been waiting for the same one for too long."""
@@ -101,9 +102,8 @@ class PendingPayment:
         """
         assert self._wait is not None
         until = workflow.now() + timedelta(minutes=minutes)
-        self._wait.keep_until(until, workflow.now())
         self.changed = True
-        return until
+        return self._wait.keep_until(until, workflow.now())
 
     async def until_decided(self, cart: SnapshotRef, pending: PaymentPending) -> PaymentResult:
         """Keep cart and stock for a payment until the gateway has decided, or it takes too long."""
@@ -130,7 +130,13 @@ class PendingPayment:
             extension = await EXTEND_HOLD.run(cart, "Keep cart and stock set aside")
         except StepError:
             return UNKNOWN_HOLD_S
-        return extension.seconds if isinstance(extension, Extension) else UNKNOWN_HOLD_S
+        if not isinstance(extension, Extension):
+            return UNKNOWN_HOLD_S
+        if not extension.held:
+            self._shown.tell(
+                "some of the stock is gone; it is looked for again when the money comes"
+            )
+        return extension.seconds
 
     async def _may_have_changed(self, wait: PaymentWait, waits_for: WaitsFor) -> bool:
         """Sleep until a webhook comes, it is time to ask, or something else is due."""

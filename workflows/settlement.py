@@ -55,20 +55,32 @@ class Settlement:
         self._incidents = incidents
         self._pending = pending
         self._changed: dict[str, None] = {}
+        self._others: asyncio.Task[None] | None = None
 
     def payment_changed(self, payment_id: str) -> None:
         """A payment of the cart has changed: it is settled before the run ends."""
         self._changed[payment_id] = None
 
-    async def order(self, placed: OrderPlaced, payment_id: str, *, at_gateway: bool) -> None:
-        """Announce the order and take its money."""
+    async def order(
+        self, placed: OrderPlaced, payment_id: str, *, at_gateway: bool, created: bool
+    ) -> None:
+        """Announce the order and take its money.
+
+        Args:
+            placed: The order.
+            payment_id: What it is paid with.
+            at_gateway: Whether there is money to take.
+            created: By this run, and not by an earlier one.
+        """
         order = PlacedOrder(
             checkout=self._checkout, order_number=placed.order_number, total=placed.total
         )
         announced = asyncio.create_task(self._announce(order))
         if at_gateway:
-            await self._capture(order, placed, payment_id)
+            await self._capture(order, placed, payment_id, created)
         await announced
+        if self._others:
+            await self._others
 
     async def _announce(self, order: PlacedOrder) -> None:
         summary = f"Announce order {order.order_number}"
@@ -77,7 +89,9 @@ class Settlement:
         if done:
             self._shown.tell("order announced")
 
-    async def _capture(self, order: PlacedOrder, placed: OrderPlaced, payment_id: str) -> None:
+    async def _capture(
+        self, order: PlacedOrder, placed: OrderPlaced, payment_id: str, created: bool
+    ) -> None:
         """Take the money; if the gateway will not give it, an operator has to see to it.
 
         Whatever they do at the gateway comes back as a webhook, or is asked for now and then.
@@ -90,20 +104,22 @@ class Settlement:
             except StepError as error:
                 case = await self._not_captured(case, error, order)
             else:
-                self._captured(case, captured or Settled(what="captured"), placed)
+                self._captured(case, captured or Settled(what="captured"), placed, created)
                 return
-            await self.changed_payments(except_for=payment_id)
+            await self._settle_others(payment_id)
             if await self._incidents.is_settled_by_hand(case, lambda: self._pending.changed):
                 return
 
     async def _not_captured(self, case: Case | None, error: StepError, order: PlacedOrder) -> Case:
         """No answer is an incident; a no puts the order into payment review."""
-        refused = error.why == CANNOT_BE_CAPTURED
+        # Before there were incidents, a capture that got no answer for days was a review, too.
+        refused = error.why == CANNOT_BE_CAPTURED or not workflow.patched("capture-incident")
         was = case.status if case else None
         status = CheckoutStatus.PAYMENT_REVIEW if refused else CheckoutStatus.INCIDENT
         by_hand = self._by_hand(CAPTURE_PAYMENT.name, order)
         case = self._incidents.failed(case, error, by_hand, status)
-        case.if_skipped = CheckoutStatus.PAYMENT_REVIEW
+        if refused:
+            case.if_skipped = CheckoutStatus.PAYMENT_REVIEW
         if refused and was is not status:
             self._shown.tell("**payment review**: the gateway does not give the money")
             summary = "Mark the order for payment review"
@@ -111,7 +127,18 @@ class Settlement:
             await self._incidents.run(REVIEW_PAYMENT, order, summary, by_hand)
         return case
 
-    def _captured(self, case: Case | None, captured: Settled, placed: OrderPlaced) -> None:
+    async def _settle_others(self, payment_id: str) -> None:
+        """See to other payments of the cart, without keeping this one's capture waiting."""
+        if not self._changed.keys() - {payment_id}:
+            self._changed.clear()
+        elif not workflow.patched("settled-beside-capture"):
+            await self.changed_payments(except_for=payment_id)
+        elif self._others is None or self._others.done():
+            self._others = asyncio.create_task(self.changed_payments(except_for=payment_id))
+
+    def _captured(
+        self, case: Case | None, captured: Settled, placed: OrderPlaced, counts: bool
+    ) -> None:
         status = CheckoutStatus.PAYMENT_REVIEW if captured.gone else None
         if case:
             self._incidents.settled(case, status=status)
@@ -120,7 +147,7 @@ class Settlement:
         self._shown.tell(f"payment {captured.what}")
         if captured.gone:
             self._shown.tell(f"**payment review**: order {placed.order_number} is not paid")
-        else:
+        elif counts:
             count_money("captured", placed.total)
 
     async def changed_payments(self, except_for: str = "") -> None:
@@ -131,7 +158,8 @@ class Settlement:
                 continue
             cart_id = self._checkout.request.cart_id
             notice = PaymentNotice(cart_id=cart_id, payment_id=payment_id)
-            await settle_changed(self._incidents, self._shown, notice)
+            if await settle_changed(self._incidents, self._shown, notice) is None:
+                self._changed.pop(payment_id, None)  # an operator's word is final
 
     def _by_hand(self, step: str, order: PlacedOrder) -> DoneByHand:
         return DoneByHand(step=step, checkout=self._checkout, order_number=order.order_number)

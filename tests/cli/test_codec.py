@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from temporalio.client import Client
 
 from cli.app import main
-from cli.data_dir import load_settings
+from cli.data_dir import Running, announce, load_settings, owned
 from client import OrderPlaced
 from commerce.adapters.codec import PayloadEncryption
 from commerce.contract import workflow_id
@@ -165,6 +165,18 @@ def test_a_rotated_key_encrypts_and_every_older_one_decrypts(data_dir: Path) -> 
     assert os.listdir(data_dir).count("codec.keys.new") == 0
 
 
+def test_a_key_is_not_rotated_under_a_checkout_dev_that_runs(data_dir: Path) -> None:
+    before = (data_dir / "codec.keys").read_text()
+    nowhere = Running(pid=1, worker_pid=1, temporal_address="", ui_url="", api_url="")
+    with owned(data_dir):
+        announce(data_dir, nowhere)
+        refused = run("codec", "rotate")
+    assert (refused.exit_code, len(refused.stderr.strip().splitlines())) == (2, 1)
+    assert "stop it first" in refused.stderr
+    assert (data_dir / "codec.keys").read_text() == before
+    assert run("codec", "rotate").exit_code == 0
+
+
 def test_where_the_keys_are_a_variable_the_new_one_is_printed_and_no_other(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,3 +219,18 @@ def test_a_person_is_erased_and_told_so(data_dir: Path, tmp_path: Path) -> None:
     assert run("audit").exit_code == 0
     nobody = run("erase")
     assert (nobody.exit_code, len(nobody.stderr.strip().splitlines())) == (2, 1)
+
+
+def test_what_else_may_be_a_customers_is_counted(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "catalog.csv").write_text("sku,name,type,price,quantity\napple,A,simple,1.00,9\n")
+    assert run("catalog", "import", str(tmp_path / "catalog.csv")).exit_code == 0
+    for cart_id, owner in (("theirs", "ada"), ("guests", None)):
+        made = cart(cart_id, email="gone@example.com", customer_id=owner)
+        (tmp_path / "cart.json").write_text(made.model_dump_json())
+        assert run("cart", "import", str(tmp_path / "cart.json")).exit_code == 0
+    done = run("erase", "--customer", "ada")
+    assert done.exit_code == 0, done.output
+    assert "1 carts and 0 orders of guests" in done.output
+    assert "--email" in done.output
+    assert "gone@" not in done.output
+    assert "guests" not in run("erase", "--email", "gone@example.com").output

@@ -1,20 +1,27 @@
 """Do the commands do what they say, and fail with one line and exit status 2?"""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 from sqlalchemy import text
 
 from cli.app import main
 from cli.data_dir import load_settings
+from cli.show import print_order
 from commerce.adapters.store.sql_store import open_store
 from commerce.domain.money import Money
+from commerce.domain.orders import Order, OrderStatus
 from commerce.domain.payments import PaymentStatus
-from tests.builders import cart
+from commerce.domain.totals import Totals
+from tests.builders import TEXAS, cart
 from tests.payments import Gateway
 from tests.programs import free_port
 
@@ -175,6 +182,43 @@ def test_carts_are_imported_and_shown(data_dir: Path, catalog: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("status", "told"),
+    [(OrderStatus.PENDING, "not captured"), (OrderStatus.PROCESSING, "captured")],
+)
+def test_an_order_is_shown_with_its_tax_and_what_became_of_its_payment(
+    status: OrderStatus, told: str
+) -> None:
+    page, nothing, tax = StringIO(), Money.zero("USD"), Money.parse("2.47", "USD")
+    order = Order(
+        number="000000001",
+        cart_id="cart",
+        store_code="default",
+        customer_id=None,
+        email=None,
+        status=status,
+        lines=(),
+        shipping_address=None,
+        billing_address=TEXAS,
+        shipping_method=None,
+        payment_method="sandbox",
+        purchase_order_number="",
+        payment_id="PAY-1",
+        totals=Totals(
+            subtotal=nothing,
+            shipping=nothing,
+            line_taxes=(),
+            shipping_tax=nothing,
+            tax=tax,
+            grand_total=tax,
+        ),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    print_order(Console(file=page, width=120), order)
+    assert re.search(r"tax +│ +│ +│ +2\.47 USD", page.getvalue())
+    assert f"payment PAY-1: {told}\n" in page.getvalue()
+
+
+@pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("", "JSON"),
@@ -290,6 +334,16 @@ def test_a_database_that_cannot_be_reached_is_a_clear_error(
         assert "secret" not in result.output
 
 
+def test_a_database_url_that_cannot_be_read_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKOUT_DATABASE_URL", "postgresql://user:p@ss:canary/x@db/shop")
+    for arguments in (("audit",), ("migrate",), ("store", "list")):
+        result = run(*arguments, "--data-dir", str(tmp_path / "data"))
+        assert_one_line_error(result, "CHECKOUT_DATABASE_URL")
+        assert "canary" not in result.output
+
+
 @pytest.mark.parametrize("which", ["--temporal-port", "--ui-port", "--gateway-port"])
 @pytest.mark.parametrize("command", ["dev", "demo"])
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str) -> None:
@@ -308,3 +362,12 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     result = run("migrate", "--data-dir", str(tmp_path / "file" / "below"))
     assert_one_line_error(result, "cannot use")
+
+
+def test_a_wrong_setting_is_named_by_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKOUT_HOLD_TTL_S", "soon")
+    result = run("migrate", "--data-dir", str(tmp_path))
+    assert_one_line_error(result, "CHECKOUT_HOLD_TTL_S: ")
+    assert "setting" not in result.stderr

@@ -28,6 +28,7 @@ from commerce.domain.orders import OrderStatus
 from tests.builders import cart
 from tests.dev import a_dev, checkout
 from tests.faults import Mode
+from tests.payloads import decoded
 from tests.programs import free_port
 from tests.server import CODEC_KEYS, a_server
 from tests.world import DEADLINE, World, a_world
@@ -61,9 +62,9 @@ def commands_find(patch: pytest.MonkeyPatch, temporal: Client, data_dir: Path) -
     patch.setenv("CHECKOUT_DATA_DIR", str(data_dir))
 
 
-async def run(*arguments: str) -> Result:
+async def run(*arguments: str, by: str = "grace") -> Result:
     """A command, while the worker works on."""
-    command = ["--by", "grace"] if arguments[0] != "stuck" else []
+    command = ["--by", by] if arguments[0] != "stuck" else []
     runner = CliRunner()
     return await asyncio.to_thread(
         runner.invoke, main, [*arguments, *command], env={"COLUMNS": "200"}
@@ -152,13 +153,16 @@ async def test_an_incident_is_listed_and_settled(
 
 
 async def acts(world: World, cart_id: str) -> str:
-    """Who sent updates, by the identities in the history."""
+    """What stands in the inputs of updates; the history names nobody in plain text."""
     history = await world.handle(cart_id).fetch_history()
-    return " ".join(
-        each.workflow_execution_update_accepted_event_attributes.accepted_request.meta.identity
-        for each in history.events
-        if each.HasField("workflow_execution_update_accepted_event_attributes")
-    )
+    said: list[bytes] = []
+    for each in history.events:
+        assert b"grace" not in each.SerializeToString()
+        if each.HasField("workflow_execution_update_accepted_event_attributes"):
+            sent = each.workflow_execution_update_accepted_event_attributes.accepted_request
+            said.append(await decoded(world.temporal, sent))
+            assert sent.meta.identity in (world.temporal.identity, "checkout-cli")
+    return b" ".join(said).decode(errors="replace")
 
 
 async def test_a_retry_that_fails_again_says_so_and_exits_with_one(world: World) -> None:
@@ -186,7 +190,9 @@ async def test_an_abort_undoes_and_says_when_that_takes_long(world: World) -> No
     world.faults.fail("void_payment", Mode.BEFORE, for_good=True)
     cart_id = world.id("cart")
     aborted = await run("abort", cart_id, "ordered by phone", "--wait", "1")
-    assert_one_line_error(aborted, "taken", "checkout stuck")
+    assert aborted.exit_code == 1, aborted.output
+    assert "taken" in aborted.output
+    assert "still open: void_payment failed" in aborted.output
     await until_stuck(cart_id, "void_payment")
     assert (await run("retry", workflow_id(cart_id), "void_payment")).exit_code == 0
     assert (await world.handle(cart_id).result())["reason"] == "ABORTED"
@@ -219,12 +225,16 @@ async def test_what_cannot_be_done_is_one_line(world: World) -> None:
     cart_id = world.id("cart")
     await until_stuck(cart_id, "unlock_cart")
     unknown = workflow_id("no such cart")
-    assert_one_line_error(await run("abort", "no such cart", "x"), unknown)
+    typed = "no cart, order or workflow 'no such cart' has a checkout"
+    assert_one_line_error(await run("abort", "no such cart", "x"), typed)
     assert_one_line_error(await run("retry", unknown, "void_payment"), unknown)
     no_step = await run("retry", cart_id, "fly")
     assert_one_line_error(no_step, "no open incident of 'fly'", "unlock_cart")
     assert_one_line_error(await run("skip", cart_id, "unlock_cart", "--reason", " "), "say why")
-    assert_one_line_error(await run("abort", cart_id, " "), "say why")
+    for empty in ("", " "):
+        assert_one_line_error(await run("abort", cart_id, empty), "say why")
+    anonymous = await run("retry", cart_id, "unlock_cart", by="")
+    assert_one_line_error(anonymous, "say who")
     assert_one_line_error(await run("abort", cart_id, "x" * 501), "reason")
     assert_one_line_error(await run("abort", cart_id, "card 4111 1111 1111 1111"), "reason")
     for wrong in (
@@ -355,7 +365,7 @@ async def test_they_find_the_checkout_dev_that_runs_on_the_data(tmp_path: Path) 
         assert (status, said) == (0, "nothing is stuck\n")
         status, said = await checkout("retry", "cart", "void_payment", "--data-dir", str(tmp_path))
         assert (status, len(said.strip().splitlines())) == (2, 1)
-        assert "known to Temporal" in said
+        assert "no cart, order or workflow 'cart' has a checkout" in said
         assert dev.running
 
 
@@ -370,6 +380,7 @@ def test_what_the_sweep_cannot_settle_wants_a_look() -> None:
     unsettled = LastSweep(report=SweepReport(payments_unsettled=2))
     assert unsettled.wants_a_look
     assert "2 payments stay open" in unsettled.lines[0]
+    assert "1 payment stays open" in LastSweep(report=SweepReport(payments_unsettled=1)).lines[0]
 
 
 def test_an_incident_is_told_in_a_line() -> None:

@@ -1,6 +1,9 @@
 """Does ``checkout setup`` make a namespace ready, however often, and say what is in its way?"""
 
 import asyncio
+import json
+import os
+import sys
 import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -21,7 +24,11 @@ from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverl
 from temporalio.service import OperatorService, RPCError, RPCStatusCode
 
 from cli.app import main
+from commerce.adapters.codec import PayloadEncryption
 from commerce.adapters.setup import SetupError, setup
+from commerce.adapters.store.database import Database
+from commerce.adapters.store.schema import upgrade
+from commerce.adapters.tokens import SealedTokens
 from commerce.contract import SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID, SWEEP_TYPE
 from commerce.settings import Settings
 from tests.server import a_server
@@ -185,3 +192,52 @@ async def test_a_server_that_is_not_there_is_one_line(
     done = await run(tmp_path, monkeypatch, TEMPORAL_ADDRESS="127.0.0.1:1")
     assert done.exit_code == 2
     assert "cannot reach Temporal at 127.0.0.1:1" in done.output
+
+
+async def a_worker(client: Client, directory: Path, namespace: str) -> asyncio.subprocess.Process:
+    """A worker's process, whose store has its schema."""
+    database = Database(Settings(data_dir=directory).store_url)
+    upgrade(database)
+    database.close()
+    clean = {name: each for name, each in os.environ.items() if not name.startswith("CHECKOUT_")}
+    settings = {
+        "CHECKOUT_DATA_DIR": str(directory),
+        "CHECKOUT_ORDER_TOKEN_KEYS": SealedTokens.new_key(),
+        "CHECKOUT_CODEC_KEYS": PayloadEncryption.new_key(),
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": namespace,
+    }
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker"),
+        env=clean | settings,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_a_worker_in_a_namespace_that_is_not_there_says_so(
+    server: Client, tmp_path: Path
+) -> None:
+    worker = await a_worker(server, tmp_path, "nowhere")
+    _, said = await worker.communicate()
+    assert (worker.returncode, len(said.splitlines())) == (2, 1)
+    assert "TEMPORAL_NAMESPACE 'nowhere'" in json.loads(said)["message"]
+
+
+async def test_without_search_attributes_worker_and_commands_name_the_command_that_makes_them(
+    fresh: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await a_worker(fresh, tmp_path, fresh.namespace)
+    assert worker.stderr
+    warned = json.loads(await worker.stderr.readline())
+    worker.terminate()
+    await worker.communicate()
+    assert warned["level"] == "WARNING"
+    assert "run 'checkout setup'" in warned["message"]
+    monkeypatch.setenv("TEMPORAL_ADDRESS", fresh.service_client.config.target_host)
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", fresh.namespace)
+    monkeypatch.setenv("CHECKOUT_CODEC_KEYS", PayloadEncryption.new_key())
+    for command in (("stuck",), ("retry", "000000001", "void_payment")):
+        arguments = [*command, "--data-dir", str(tmp_path / "elsewhere")]
+        said = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+        assert (said.exit_code, len(said.stderr.strip().splitlines())) == (2, 1)
+        assert "run 'checkout setup'" in said.stderr

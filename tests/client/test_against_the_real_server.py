@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
@@ -147,7 +148,14 @@ async def test_a_server_that_cannot_be_reached_is_a_clear_error(
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
     with pytest.raises(CheckoutUnavailableError, match=address):
-        await CheckoutClient.connect()
+        await CheckoutClient.connect(codec=None)
+
+
+async def test_who_connects_says_what_payloads_are_encrypted_with() -> None:
+    """Or says ``None``: plain text is never sent by default."""
+    connect: Any = CheckoutClient.connect
+    with pytest.raises(TypeError, match="codec"):
+        await connect()
 
 
 async def test_the_client_connects_by_temporals_environment_configuration(

@@ -8,10 +8,9 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from client import InvalidRequestError, RefusalReason, Refused
-from commerce.contract import WORKFLOW_TYPE
+from commerce.contract import INVALID_INPUT, WORKFLOW_TYPE
 from tests.builders import cart
 from tests.world import World
-from workflows.payloads import INVALID_INPUT
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 
 from client import OrderPlaced, Pending
 from commerce.contract import (
+    ABORT_UPDATE,
     EXTEND_HOLD_UPDATE,
     INCIDENTS_QUERY,
     MARK_DONE_UPDATE,
@@ -205,6 +206,24 @@ async def review_done_by_hand(world: World, name: str) -> None:
     await act(world, name, MARK_DONE_UPDATE, "capture_payment")
 
 
+async def capture_unanswered(world: World, name: str) -> None:
+    """In version 2 after three days, and a payment review."""
+    world.faults.fail("capture_payment", Mode.BEFORE, for_good=True)
+    await complete(world, name)
+    await has_incident(world, name)
+    await act(world, name, RETRY_UPDATE, "capture_payment")
+
+
+async def aborted_with_any_text(world: World, name: str) -> None:
+    """In version 2 there was no other way to say why."""
+    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    call = asyncio.create_task(place(world, name))
+    await world.faults.has_failed.wait()
+    handle: Any = world.handle(world.id(name))
+    await handle.execute_update(ABORT_UPDATE, "on\nfire")
+    await call
+
+
 async def hold_extended(world: World, name: str) -> None:
     world.store.carts.save(cart(world.id(name)))
     world.pay(world.id(name), "15.00", script="3ds_abandoned")
@@ -251,6 +270,8 @@ PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     incident_skipped,
     incident_done_by_hand,
     review_done_by_hand,
+    capture_unanswered,
+    aborted_with_any_text,
     hold_extended,
     swept,
 )

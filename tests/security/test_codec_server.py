@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,6 +159,20 @@ async def test_operators_come_in_by_their_own_tokens(http: httpx.AsyncClient) ->
     assert (await ask(http, "decode", sealed, token=operators_token())).status_code == 200
 
 
+async def test_the_log_tells_which_kind_of_token_it_was(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed = await encoded(http)
+    with caplog.at_level(logging.INFO, "checkout.codec"):
+        await ask(http, "decode", sealed, sealed)
+        await ask(http, "decode", sealed, token=operators_token())
+        await ask(http, "decode", sealed, token="x" * 40)
+    assert [each.getMessage() for each in caplog.records if each.name == "checkout.codec"] == [
+        "decode of 2 payloads by shared token",
+        "decode of 1 payloads by operator token",
+    ]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -280,6 +295,16 @@ def test_settings_that_would_let_anybody_in_are_refused(
     anyone = settings.model_copy(update={"operator_token_keys": operators_keys})
     with pytest.raises(ValueError, match="CHECKOUT_OPERATOR_ISSUER"):
         codec_server(anyone)
+    ours = {"issuer": "https://id.example.com", "audience": "shop"}
+    both = {
+        f"{who}_{name}": value for who in ("customer", "operator") for name, value in ours.items()
+    }
+    keys = {"operator_token_keys": operators_keys, "customer_token_keys": operators_keys}
+    alike = settings.model_copy(update={**both, **keys})
+    with pytest.raises(ValueError, match="CHECKOUT_OPERATOR_AUDIENCE"):
+        codec_server(alike)
+    for name in both:
+        assert codec_server(alike.model_copy(update={name: "another"}))
     keyless = settings.model_copy(
         update={"codec_token": SecretStr(TOKEN), "codec_keys": SecretStr("")}
     )

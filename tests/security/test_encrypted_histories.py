@@ -2,31 +2,47 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowUpdateFailedError,
 )
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import ApplicationError
 
-from client import CheckoutClient, OrderPlaced, Pending, Refused, Shopper
+from client import (
+    CheckoutClient,
+    CheckoutUnavailableError,
+    OrderPlaced,
+    Pending,
+    Refused,
+    Shopper,
+)
 from commerce.adapters.codec import PayloadCodecError, PayloadEncryption, encrypted
-from commerce.contract import ABORT_UPDATE, PAYMENT_CHANGED_SIGNAL, workflow_id
+from commerce.contract import (
+    ABORT_UPDATE,
+    INVALID_INPUT,
+    PAYMENT_CHANGED_SIGNAL,
+    workflow_id,
+)
 from tests.builders import EMAIL, TEXAS, cart, request
 from tests.faults import Mode
 from tests.payloads import decoded, failures_in, payloads_in, plain_in
 from tests.server import CODEC_KEYS
 from tests.world import DEADLINE, World, a_world
-from workflows.payloads import INVALID_INPUT, checkout_data_converter
+from workflows.payloads import checkout_data_converter
 
 PEOPLE = (EMAIL, TEXAS.firstname, TEXAS.lastname, TEXAS.street[0], TEXAS.telephone)
 BY_THE_SDK = "Activity cancelled"
@@ -188,13 +204,129 @@ async def test_a_checkout_that_is_started_in_plain_fails_cleanly(world: World) -
     world.assert_clean(orders=0)
 
 
-async def test_a_client_without_the_keys_gets_no_answer_and_no_order(world: World) -> None:
+@pytest.mark.parametrize("encoding", [b"ROT13", b"", b"AES-256-GCM"])
+async def test_a_signal_that_no_key_could_open_does_not_stop_a_run(
+    world: World, encoding: bytes
+) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    plain = CheckoutClient(await another_client(world), world.task_queue)
-    answer = await plain.place_order(cart_id, deadline=timedelta(seconds=2))
-    assert isinstance(answer, Pending), "never a wrong one"
+    world.faults.fail("announce_order", Mode.BEFORE, times=2)
+    placed = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    await world.faults.has_failed.wait()
+    metadata = {"encoding": b"binary/encrypted", "encryption-cipher": encoding}
+    await world.temporal.workflow_service.signal_workflow_execution(
+        SignalWorkflowExecutionRequest(
+            namespace=world.temporal.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(cart_id)),
+            signal_name=PAYMENT_CHANGED_SIGNAL,
+            input=Payloads(payloads=[Payload(metadata=metadata, data=b"x" * 40)]),
+        )
+    )
+    assert isinstance(await placed, OrderPlaced)
+    async with asyncio.timeout(DEADLINE.total_seconds()):
+        await world.handle(cart_id).result()
+    world.assert_clean(orders=1)
+
+
+@pytest.mark.parametrize("keys", ["", PayloadEncryption.new_key("test")], ids=["none", "others"])
+async def test_a_client_that_the_workers_cannot_read_is_told_so_at_once(
+    world: World, keys: str
+) -> None:
+    """It has no keys, or another one under the same id."""
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id))
+    client = CheckoutClient(await another_client(world, keys), world.task_queue)
+    with pytest.raises(CheckoutUnavailableError, match="codec keys"):
+        await client.place_order(cart_id, deadline=DEADLINE)
+    assert await runs(world, cart_id) <= 2
     world.assert_clean(orders=0)
+
+
+async def runs(world: World, cart_id: str) -> int:
+    """How many runs a cart has had, once they are listed."""
+    await asyncio.sleep(1)
+    listed = world.temporal.list_workflows(f'WorkflowId = "{workflow_id(cart_id)}"')
+    return len([each async for each in listed])
+
+
+class Broken(PayloadCodec):
+    """Encrypts, and cannot decrypt: it fails in a way of its own."""
+
+    def __init__(self) -> None:
+        self._encryption = PayloadEncryption.parse(CODEC_KEYS)
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await self._encryption.encode(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        raise LookupError("canary: no key service")
+
+
+@pytest.mark.parametrize("by", ["rotation", "broken", "nobody"])
+async def test_an_answer_that_cannot_be_read_is_not_known(
+    temporal: Client, tmp_path: Path, by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The order may well be placed: never an error, and never a wrong answer."""
+    newer = PayloadEncryption.new_key("newer")
+    address = temporal.service_client.config.target_host
+    keys = f"{newer},{CODEC_KEYS},plain"
+    workers = encrypted(checkout_data_converter, PayloadEncryption.parse(keys, for_worker=True))
+    ahead = await Client.connect(address, data_converter=workers)
+    async with a_world(ahead, tmp_path) as world:
+        cart_id, key = world.id("cart"), world.id("K")
+        world.store.carts.save(cart(cart_id))
+        behind = await another_client(world, CODEC_KEYS if by == "rotation" else "")
+        if by == "broken":
+            config = behind.config()
+            config["data_converter"] = replace(config["data_converter"], payload_codec=Broken())
+            behind = Client(**config)
+        client = CheckoutClient(behind, world.task_queue)
+        caplog.set_level(logging.ERROR, "checkout")
+        answer = await client.place_order(
+            cart_id, idempotency_key=key, deadline=timedelta(seconds=4)
+        )
+        assert isinstance(answer, Pending)
+        with pytest.raises(CheckoutUnavailableError, match="cannot be read"):
+            await client.outcome(cart_id)
+        (told,) = [each for each in caplog.records if each.name == "checkout.client"]
+        assert "cannot be read" in told.getMessage()
+        assert "canary" not in caplog.text
+        placed = await world.client.place_order(cart_id, idempotency_key=key, deadline=DEADLINE)
+        assert isinstance(placed, OrderPlaced)
+        world.assert_clean(orders=1)
+
+
+async def test_a_pending_payment_whose_state_cannot_be_read_is_pending(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer can be read, and then the query's cannot: as with keys that are being rotated."""
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id))
+    world.pay(cart_id, "15.00", script="3ds_abandoned")
+    codec = Forgetful()
+    config = (await another_client(world, CODEC_KEYS)).config()
+    config["data_converter"] = replace(config["data_converter"], payload_codec=codec)
+    client = CheckoutClient(Client(**config), world.task_queue)
+    answer = await client.complete_order(cart_id, "PAY1", deadline=timedelta(seconds=4))
+    assert isinstance(answer, Pending)
+    assert codec.decoded < 20, "it does not ask as fast as it can"
+    await world.abort(cart_id, "the test ends")
+    await ended(world, cart_id)
+
+
+class Forgetful(Broken):
+    """Opens every answer of an update, and none of a query."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoded = 0
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        self.decoded += 1
+        opened = await self._encryption.decode(payloads)
+        if b"fingerprint" not in opened[0].data:
+            raise LookupError("canary: no key service")
+        return opened
 
 
 async def test_a_result_is_not_read_with_other_keys(world: World) -> None:

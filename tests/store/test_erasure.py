@@ -1,5 +1,6 @@
 """Is a person gone from every table once they are erased, and everything else still there?"""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 
 from commerce.adapters.store.erasure import Erased
+from commerce.contract import Checkout, Outcome
 from commerce.domain.addresses import Address
-from commerce.domain.carts import Cart, CartStatus
-from commerce.domain.errors import Refusal
+from commerce.domain.carts import Cart, CartStatus, Shopper
+from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.payments import PaymentChoice
 from tests.builders import checkout
-from tests.store.conftest import HOLD_TTL, SECOND, Shop
+from tests.store.conftest import HOLD_TTL, SECOND, Meanwhile, Shop, at, on_postgresql_only
 from tests.store.shoppers import ADA
 
 CUSTOMER = "ada"
@@ -36,7 +38,9 @@ HOME = Address(
 WORK = HOME.model_copy(update={"street": ("13 Zoeoffice",), "telephone": "5550000003"})
 ORDER_TEXT = "Zoepurchase"
 TEXTS = (EMAIL, EMAIL.lower(), "Zoe", "A9999", "5550000001", "5550000002", "5550000003")
-NOBODY = Erased(carts=0, orders=0, answers=0, customers=(), under_way=(), rewritten=True)
+NOBODY = Erased(
+    carts=0, orders=0, answers=0, customers=(), guests=(0, 0), under_way=(), rewritten=True
+)
 
 
 def person(shop: Shop, cart_id: str, *lines: tuple[str, int], **changes: Any) -> None:
@@ -200,3 +204,130 @@ def test_a_repeated_call_does_not_order_twice(lived: Shop) -> None:
     orders = lived.counts()["orders"]
     assert isinstance(lived.check_out(late), Refusal)
     assert lived.counts()["orders"] == orders
+
+
+# -- what could tell who it was -----------------------------------------------------------------
+
+
+def test_no_fingerprint_can_be_guessed(lived: Shop) -> None:
+    """It is a hash of who asked for what: a thousand customers are tried in no time."""
+    asked = checkout("mine-ordered", key=f"{EMAIL}/mine", shopper=ADA).request
+    assert asked.fingerprint in dump(lived)
+    lived.store.erasure.erase(CUSTOMER, EMAIL)
+    assert asked.fingerprint not in dump(lived)
+
+
+def test_a_key_that_looks_erased_goes_as_well(shop: Shop) -> None:
+    shop.stock(apple=10)
+    shop.save("cart", email=EMAIL)
+    shop.order(checkout("cart", key="erased-Zoe"))
+    assert shop.store.erasure.erase(email=EMAIL).answers == 1
+    assert "Zoe" not in dump(shop)
+
+
+# -- whatever is still under way comes late -----------------------------------------------------
+
+ABORTED = refuse(RefusalReason.ABORTED)
+Late = Callable[[Shop, Checkout], object]
+LATE: dict[str, Late] = {
+    "lock": lambda shop, run: shop.store.carts.lock(run),
+    "unlock": lambda shop, run: shop.store.carts.unlock(run, ABORTED),
+    "answer": lambda shop, run: shop.store.carts.answer(run.request, ABORTED),
+    "note": lambda shop, run: shop.store.carts.note(run.request),
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+@pytest.mark.parametrize("owner", [None, CUSTOMER])
+@pytest.mark.parametrize("state", ["active", "overdue", "ordered"])
+def test_no_late_step_brings_them_back(
+    shop: Shop, state: str, owner: str | None, late: Late
+) -> None:
+    shop.stock(apple=10)
+    shop.save("cart", email=EMAIL, customer_id=owner)
+    shopper = Shopper(customer_id=owner)
+    run = checkout("cart", key=f"{EMAIL}/1", shopper=shopper)
+    if state == "ordered":
+        shop.order(run)
+    elif state == "overdue":
+        shop.hold(run)
+    shop.clock.advance(HOLD_TTL + SECOND)
+    done = shop.store.erasure.erase(owner or "", EMAIL)
+    assert done.under_way == ()
+    rows = shop.rows()["answers"]
+    joined = checkout("cart", key=f"{EMAIL}/2", shopper=shopper, run="another")
+    for each in (run, joined):
+        late(shop, each)
+        assert shop.rows()["answers"] == rows
+        assert "Zoe" not in dump(shop)
+    shop.counts()
+
+
+def test_a_run_whose_order_is_erased_is_told_of_it_all_the_same(shop: Shop) -> None:
+    """Its payment would be given back otherwise."""
+    shop.stock(apple=10)
+    shop.save("cart", email=EMAIL)
+    run = checkout("cart")
+    placed = shop.order(run)
+    shop.store.erasure.erase(email=EMAIL)
+    unlocked: Outcome = shop.store.carts.unlock(run, ABORTED)
+    assert unlocked == placed
+
+
+def test_nobody_opens_an_erased_guests_cart(lived: Shop) -> None:
+    """Not the person either: a run of theirs would write their key and their address again."""
+    lived.store.erasure.erase(email=EMAIL)
+    cart, status = lived.content("as-guest-active")
+    assert (cart.customer_id or "").startswith("erased-")
+    assert status is CartStatus.ACTIVE
+    assert lived.store.carts.lock(checkout("as-guest-active")) == refuse(
+        RefusalReason.NOT_CART_OWNER
+    )
+
+
+# -- two at a time ------------------------------------------------------------------------------
+
+
+@on_postgresql_only
+def test_a_customer_who_fills_their_cart_meanwhile(shops: tuple[Shop, Shop]) -> None:
+    """They lock who they are first, and their cart then; so does the erasure."""
+    shop, other = shops
+    shop.stock(apple=10)
+    mine = Cart(id="mine", store_code="default", customer_id=CUSTOMER)
+    shop.store.shopping.of_customer(CUSTOMER, "default", mine)
+    shop.save("mine", customer_id=CUSTOMER, email=EMAIL)
+    erasing = Meanwhile(shop.store.database, lambda: other.store.erasure.erase(email=EMAIL))
+    with at(shop.store.database, "FROM carts", erasing, nth=2):
+        view = shop.store.shopping.assign(
+            "mine", CUSTOMER, lambda _, to: to.cart, lambda view: view.cart
+        )
+    assert view.cart.id == "mine"
+    done = erasing.result()
+    assert isinstance(done, Erased), done
+    assert done.carts == 1
+
+
+# -- one person, several ways to write them -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("JOS\u00c9@Example.com", "jos\u00e9@example.com"),
+        ("jos\u00e9@example.com", "JOS\u00c9@EXAMPLE.COM"),
+        ("jose\u0301@example.com", "jos\u00e9@example.com"),
+    ],
+)
+def test_any_capitals_and_any_way_to_write_an_accent(shop: Shop, stored: str, asked: str) -> None:
+    shop.stock(apple=10)
+    shop.save("cart", email=stored)
+    shop.save("strasse", email="strasse@example.com")
+    assert shop.store.erasure.erase(email=asked).carts == 1
+    assert shop.store.erasure.erase(email="stra\u00dfe@example.com").carts == 0
+
+
+def test_a_customer_alone_leaves_what_they_did_as_a_guest_and_counts_it(lived: Shop) -> None:
+    lived.save("bobs", email=EMAIL, customer_id="bob")
+    done = lived.store.erasure.erase(CUSTOMER)
+    assert done.guests == (3, 1)
+    assert lived.store.erasure.erase(email=EMAIL).guests == (0, 0)

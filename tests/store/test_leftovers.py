@@ -191,6 +191,7 @@ def test_an_order_that_was_not_announced_is_found_once_it_is_old_enough(shop: Sh
     left = [UnannouncedOrder(checkout_id=runs[n].id, order_number=numbers[n]) for n in (0, 2)]
     assert shop.store.leftovers.unannounced(AGE, MOST) == left
     assert shop.store.leftovers.unannounced(AGE, 1) == left[:1]
+    assert shop.store.leftovers.unannounced(AGE, 1, skip=1) == left[1:]
     assert (found(shop).orders, found(shop, 1).orders) == (2, 1)
 
 

@@ -169,6 +169,19 @@ async def test_3d_secure_that_fails_is_a_decline(world: World, storefront: Store
     world.assert_clean(orders=0)
 
 
+async def test_a_declined_payment_whose_checkout_is_gone_is_cancelled_for_it_could_be_confirmed(
+    world: World, storefront: Storefront
+) -> None:
+    cart_id = ready(world)
+    payment = await storefront.pay(cart_id, usd("15.00"), NEEDS_3D_SECURE)
+    assert isinstance(await complete(world, payment), Pending)
+    await world.handle(cart_id).terminate()
+    await storefront.authenticate(payment, success=False)
+    await world.client.payment_changed(cart_id, payment)
+    assert (await world.handle(cart_id).result())["what"] == "voided"
+    assert (await storefront.get(payment))["status"] == "canceled"
+
+
 async def test_what_was_authorized_for_an_order_that_cannot_be_made_is_cancelled(
     world: World, storefront: Storefront
 ) -> None:

@@ -11,12 +11,13 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
 _SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)\s*\{(?P<matchers>[^}]*)\}")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
-_RANGE = re.compile(r"\[(?:\d+[a-z]+|\$\w+)\]")
+_RANGE = re.compile(r"\[(?:\d+[a-z]+|\$\w+)\]|\boffset \d+[a-z]+")
 _WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 _NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 PATIENCE_S = 60
 FUNCTIONS = {
-    *("absent", "by", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum", "time")
+    *("absent", "by", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum", "time"),
+    "unless",
 }
 PROMETHEUS_OWN = {"up": {"job": {"checkout-worker", "checkout-api"}}}
 """What Prometheus itself makes of a scrape; the jobs are those of ``prometheus.yml``."""

@@ -105,8 +105,22 @@ def test_control_characters_start_no_line_and_no_colour(text: str) -> None:
     assert line.isprintable()
 
 
+@pytest.mark.parametrize("text", ["\x1b[31m", "\u2028", "\r", "\x85", "\x0b", "\x00"])
+def test_an_exception_forges_no_line(text: str) -> None:
+    forged = "2026-01-01 00:00:00,000 CRITICAL checkout.orders forged"
+    said = f"first\n{forged}{text}{forged}"
+    try:
+        raise ValueError(said)
+    except ValueError:
+        logged = record("broke", error=sys.exc_info(), stack_info=f"Stack:\n{forged}{text}")
+    first, *others = TextLines().format(logged).splitlines()
+    assert first.endswith("broke")
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+    assert len([line for line in others if "forged" in line]) == 2, "they are told"
+
+
 def test_a_message_has_an_end() -> None:
-    for text in ("x" * 1_000_000, "@" * 1_000_000, "x@" * 500_000):
+    for text in ("x" * 1_000_000, "@" * 1_000_000, "x@" * 500_000, '@\\"' * 300_000):
         assert len(fields(record(text))["message"]) <= MAX_MESSAGE_CHARS
 
 
@@ -115,6 +129,10 @@ def test_a_message_has_an_end() -> None:
     [
         f"for {EMAIL}.",
         f"<{EMAIL}>",
+        "/carts?email=canary%40example.com&x=1",
+        "/carts?next=%2F%3Femail%3Dcanary%2540example.com",
+        '"canary of the mine"@example.com',
+        r'to="a \"canary\" b"@example.com.',
         "postgresql+psycopg://checkout:canary-password@store:5432/checkout",
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from commerce.adapters.codec import PayloadEncryption
 from commerce.adapters.tokens import SealedTokens
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,19 @@ def fails_to_start(process: str, **variables: str) -> dict[str, Any]:
 @pytest.mark.parametrize("process", ["worker", "api"])
 def test_a_bad_setting_is_one_line(process: str) -> None:
     said = fails_to_start(process, CHECKOUT_METRICS_PORT="soon")
-    assert "metrics_port" in said["message"]
+    assert said["message"].startswith("CHECKOUT_METRICS_PORT: ")
+
+
+@pytest.mark.parametrize("process", ["worker", "api"])
+def test_a_bad_database_url_is_one_line_without_it(process: str) -> None:
+    said = fails_to_start(
+        process,
+        CHECKOUT_DATABASE_URL="postgresql://user:p@ss:canary/x@db/shop",
+        CHECKOUT_ORDER_TOKEN_KEYS=SealedTokens.new_key(),
+        CHECKOUT_CODEC_KEYS=PayloadEncryption.new_key(),
+    )
+    assert said["message"].startswith("CHECKOUT_DATABASE_URL: ")
+    assert "canary" not in json.dumps(said)
 
 
 @pytest.mark.parametrize("process", ["worker", "api"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 from dataclasses import replace
 
 import pytest
@@ -20,10 +21,12 @@ from commerce.adapters.codec import (
     PayloadCodecError,
     PayloadEncryption,
     encrypted,
+    tell_of_plain,
 )
+from commerce.contract import INVALID_INPUT
 from tests.replay.record import HISTORIES
 from tests.replay.test_replay import history, replayer
-from workflows.payloads import INVALID_INPUT, checkout_data_converter
+from workflows.payloads import checkout_data_converter
 
 OLD, NEW = PayloadEncryption.new_key("old"), PayloadEncryption.new_key("new")
 CODEC = PayloadEncryption.parse(NEW)
@@ -184,10 +187,32 @@ async def test_a_worker_gets_nothing_of_what_no_key_will_ever_open() -> None:
     worker = PayloadEncryption.parse(NEW, for_worker=True)
     [changed] = await worker.encode([PLAIN])
     changed.data = changed.data[:-1] + bytes([changed.data[-1] ^ 1])
-    for payload in (PLAIN, changed):
+    for payload in (PLAIN, changed, *await never_sealed()):
         assert await worker.decode([payload]) == [Payload(metadata={"encoding": REFUSED})]
         with pytest.raises(KeyError, match="binary/refused"):
             await worker_converter().decode([payload], [str])
+
+
+async def never_sealed() -> list[Payload]:
+    """What says that it was encrypted, and cannot have been, whatever the keys."""
+    found: list[Payload] = []
+    for name, value in (
+        ("encryption-cipher", b"ROT13"),
+        ("encryption-cipher", None),
+        ("encryption-key-id", b"\xff!"),
+        ("encryption-key-id", b""),
+        ("encryption-key-id", b"x" * 33),
+        ("encryption-key-id", b"plain"),
+        ("encryption-key-id", None),
+        ("more", b"x"),
+    ):
+        [sealed] = await CODEC.encode([PLAIN])
+        if value is None:
+            del sealed.metadata[name]
+        else:
+            sealed.metadata[name] = value
+        found.append(sealed)
+    return found
 
 
 async def test_a_worker_fails_at_a_key_that_another_may_have() -> None:
@@ -239,7 +264,7 @@ def test_the_rest_of_the_converter_stays() -> None:
 
 # -- keys --------------------------------------------------------------------------------------
 
-KEY = base64.b64encode(b"\x01" * 32).decode()
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.mark.parametrize(
@@ -260,6 +285,8 @@ KEY = base64.b64encode(b"\x01" * 32).decode()
         "plain",
         f"plain,plain,a:{KEY}",
         f"{'a' * 33}:{KEY}",
+        f"a:{base64.b64encode(bytes(32)).decode()}",
+        f"a:{KEY},b:{base64.b64encode(b'k' * 32).decode()}",
     ],
 )
 def test_keys_that_are_none_are_refused_and_not_repeated(text: str) -> None:
@@ -272,6 +299,20 @@ def test_keys_that_are_none_are_refused_and_not_repeated(text: str) -> None:
 
 def test_ids_are_in_the_order_given() -> None:
     assert PayloadEncryption.parse(f"b:{KEY}, a:{KEY} ,plain").ids == ("b", "a", "plain")
+
+
+@pytest.mark.parametrize(
+    ("keys", "levels"),
+    [(NEW, []), (f"{NEW},plain", ["WARNING"]), (f"plain,{NEW}", ["ERROR"])],
+    ids=["encrypted", "also plain", "plain"],
+)
+def test_keys_that_let_plain_text_in_are_told_of(
+    keys: str, levels: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    tell_of_plain(PayloadEncryption.parse(keys))
+    assert [each.levelname for each in caplog.records] == levels
+    assert ("nothing is encrypted" in caplog.text) is (levels == ["ERROR"])
 
 
 def test_a_new_key_is_new() -> None:

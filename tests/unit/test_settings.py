@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from commerce.adapters.store.database import Database, StoreUrlError
 from commerce.settings import GatewayKind, Settings
 
 
@@ -179,3 +180,35 @@ def test_the_error_of_another_value_does_not_show_secrets(monkeypatch: pytest.Mo
         Settings()
     assert "canary" not in str(refused.value)
     assert "hold_ttl_s" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:canary@ss:w0rd/x@db/shop",
+        "postgresql://user:pass@canary:w0rd/x@db/shop",
+        "postgresql://user:p@ss:canary/x@db/shop",
+        "postgresql://user:p@ss:w0rd/canary@db/shop",
+        "postgresql://user:p@canary@db/shop",
+        "postgresql://user:p@canary?x@db/shop",
+        "postgresql://user:canary",
+        "postgresql://user:p@[::canary",
+        "postgresql:/user:canary@db/shop",
+        "canary",
+        "canary://user:canary@db/shop",
+        "postgresql+canary://user:canary@db/shop",
+        "",
+    ],
+)
+def test_a_database_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    with pytest.raises(StoreUrlError, match="CHECKOUT_DATABASE_URL: ") as refused:
+        Database(url)
+    assert refused.value.__context__ is None or refused.value.__suppress_context__
+    assert "canary" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_password_may_have_any_character_that_is_encoded() -> None:
+    database = Database("postgresql://user:p%40ss%3Aw0rd%2Fx@db/shop")
+    assert database.engine.url.password == "p@ss:w0rd/x"
+    assert database.engine.url.host == "db"

@@ -18,6 +18,7 @@ from commerce.contract import (
     RETRY_UPDATE,
     SKIP_UPDATE,
     Abort,
+    HoldExtended,
     Incidents,
     StepAct,
 )
@@ -84,10 +85,10 @@ async def accepted(world: World) -> list[Any]:
     ]
 
 
-async def stuck_in(world: World, undo: str) -> "asyncio.Task[Any]":
-    """A checkout that fails for good after the payment, and then in an undo; its caller's call."""
+async def stuck_in(world: World, undo: str, before: str = "create_order") -> "asyncio.Task[Any]":
+    """A checkout that fails for good in a step, and then in an undo; its caller's call."""
     ready(world, COMPLETE)
-    world.faults.fail("create_order", Mode.BEFORE, for_good=True)
+    world.faults.fail(before, Mode.BEFORE, for_good=True)
     world.faults.fail(undo, Mode.BEFORE, for_good=True)
     call = asyncio.create_task(order(world, COMPLETE))
     await asyncio.sleep(0)
@@ -101,7 +102,8 @@ async def stuck_in(world: World, undo: str) -> "asyncio.Task[Any]":
 async def test_an_undo_that_fails_is_an_incident_and_each_way_settles_it(
     world: World, undo: str, way: str
 ) -> None:
-    call = await stuck_in(world, undo)
+    before = "validate_addresses" if undo == "unlock_cart" else "create_order"
+    call = await stuck_in(world, undo, before)
     assert await status(world) == ("incident", undo)
     assert f"checkout retry {world.handle(world.id('cart')).id} {undo}" in await story(world)
     assert not call.done()
@@ -116,14 +118,17 @@ async def test_an_undo_that_fails_is_an_incident_and_each_way_settles_it(
     assert f"{WHO} says {undo}" in told
     assert "seen to" in told
     assert world.faults.tried[undo] == 1 + (way == RETRY_UPDATE)
-    left_to_the_sweep = undo == "void_payment" and way == SKIP_UPDATE
-    still_open = PaymentStatus.AUTHORIZED if left_to_the_sweep else PaymentStatus.VOIDED
-    assert world.payment().status is still_open
+    expected = PaymentStatus.VOIDED
+    if undo == "unlock_cart":  # it did not come so far as to touch the payment
+        expected = PaymentStatus.APPROVED
+    elif (undo, way) == ("void_payment", SKIP_UPDATE):  # the sweep sees to it
+        expected = PaymentStatus.AUTHORIZED
+    assert world.payment().status is expected
     is_left = way != RETRY_UPDATE
     counts = world.store.audit.run().counts
     assert counts["holds_open"] == 0  # giving the cart back gives its stock back, too
     assert counts["carts_locked"] == (is_left and undo == "unlock_cart")
-    assert not answer.retryable
+    assert answer.retryable is (undo == "unlock_cart")
     world.clock.advance(timedelta(minutes=20))
     world.pay(world.id("cart"), "15.00", id="PAY2")
     again = await world.client.complete_order(world.id("cart"), "PAY2", deadline=DEADLINE)
@@ -160,8 +165,58 @@ async def test_another_try_that_fails_leaves_the_incident_open(world: World) -> 
     world.assert_clean(orders=0)
 
 
+async def test_an_order_that_may_exist_is_not_skipped(world: World) -> None:
+    ready(world, COMPLETE)
+    world.faults.fail("create_order", Mode.AFTER, for_good=True)
+    world.faults.fail("unlock_cart", Mode.BEFORE, for_good=True)
+    call = asyncio.create_task(order(world, COMPLETE))
+    await world.faults.has_failed.wait()
+    await opened(world, "unlock_cart")
+    for way in (SKIP_UPDATE, MARK_DONE_UPDATE):
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await act(world, way, "unlock_cart")
+        assert "only another try" in str(refused.value.cause)
+    await act(world, RETRY_UPDATE, "unlock_cart")
+    assert isinstance(await call, OrderPlaced)
+    await world.handle(world.id("cart")).result()
+    assert moved(world) == ORDERED
+    world.assert_clean(orders=1)
+
+
+async def test_of_two_operators_only_one_is_told_that_it_was_done(world: World) -> None:
+    ready(world, COMPLETE, script="capture_declined")
+    answer = await order(world, COMPLETE)
+    await in_review(world, answer.order_number)
+    await opened(world, "capture_payment")
+    acts = [act(world, way, "capture_payment") for way in (SKIP_UPDATE, MARK_DONE_UPDATE)]
+    answers = await asyncio.gather(*acts, return_exceptions=True)
+    assert sorted(type(each) is Incidents for each in answers) == [False, True]
+    await world.handle(world.id("cart")).result()
+    found = world.store.order_book.find(number=answer.order_number)
+    assert found is not None
+    noted = isinstance(answers[1], Incidents)
+    assert (found.status is OrderStatus.PROCESSING) is noted
+
+
+async def test_a_capture_does_not_wait_for_another_payment(
+    own_env: WorkflowEnvironment, patient: World
+) -> None:
+    cart_id = ready(patient, COMPLETE, script="capture_declined")
+    patient.pay(cart_id, "15.00", id="PAY0", script=SHOPPER)
+    answer = await order(patient, COMPLETE)
+    await in_review(patient, answer.order_number)
+    patient.faults.fail("settle_payment", Mode.BEFORE, for_good=True, times=1000)
+    await patient.client.payment_changed(cart_id, "PAY0")
+    await opened(patient, "capture_payment", "settle_payment")
+    patient.gateway.behave("PAY1", "approved")
+    await act(patient, RETRY_UPDATE, "capture_payment")
+    assert patient.payment().captures == 1
+    await act(patient, SKIP_UPDATE, "settle_payment")
+    await patient.handle(cart_id).result()
+
+
 async def test_acts_that_make_no_sense_are_turned_away_and_leave_no_trace(world: World) -> None:
-    call = await stuck_in(world, "unlock_cart")
+    call = await stuck_in(world, "unlock_cart", "validate_addresses")
     before = len(await accepted(world))
     for way, step, reason in (
         (RETRY_UPDATE, "void_payment", "no such incident"),
@@ -185,7 +240,7 @@ async def test_from_the_ui_the_plain_values_will_do(world: World) -> None:
 
 
 async def test_every_act_is_in_the_history_with_who_and_why(world: World) -> None:
-    call = await stuck_in(world, "unlock_cart")
+    call = await stuck_in(world, "unlock_cart", "validate_addresses")
     await act(world, SKIP_UPDATE, "unlock_cart", "the cart is free already")
     await call
     (request,) = [each for each in await accepted(world) if each.input.name == SKIP_UPDATE]
@@ -308,6 +363,7 @@ async def test_a_late_payment_that_cannot_be_settled_is_an_incident(world: World
     assert await status(world) == ("incident", "settle_payment")
     if way == MARK_DONE_UPDATE:
         world.gateway.void("PAY1")
+    await world.client.payment_changed(cart_id, "PAY1")  # as the sweep tells again and again
     await act(world, way, "settle_payment")
     await world.handle(cart_id).result()
     described = await world.handle(cart_id).describe()
@@ -318,6 +374,16 @@ async def test_a_late_payment_that_cannot_be_settled_is_an_incident(world: World
 
 
 # -- other acts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["on\nfire", "x" * 2000, "4111 1111 1111 1111"])
+async def test_an_abort_by_plain_text_takes_any_text(world: World, text: str) -> None:
+    ready(world, COMPLETE, script=SHOPPER)
+    assert isinstance(await order(world, COMPLETE), Pending)
+    handle: Any = world.handle(world.id("cart"))
+    await handle.execute_update(ABORT_UPDATE, text)
+    assert text not in await story(world)
+    assert await status(world) == ("refused", "ABORTED")
 
 
 async def test_an_abort_says_who_and_why(world: World) -> None:
@@ -341,7 +407,9 @@ async def test_an_operator_gives_a_shopper_more_time(
     for minutes in (0, -1, 24 * 60 + 1):
         with pytest.raises(WorkflowUpdateFailedError):
             await handle.execute_update(EXTEND_HOLD_UPDATE, minutes)
-    await handle.execute_update(EXTEND_HOLD_UPDATE, 120)
+    kept = await handle.execute_update(EXTEND_HOLD_UPDATE, 120, result_type=HoldExtended)
+    again = await handle.execute_update(EXTEND_HOLD_UPDATE, 5, result_type=HoldExtended)
+    assert again.until >= kept.until
     for _ in range(11):
         patient.clock.advance(timedelta(minutes=10))
         await own_env.sleep(timedelta(minutes=10))

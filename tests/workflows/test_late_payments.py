@@ -194,6 +194,16 @@ async def test_no_order_is_made_of_a_payment_that_was_settled_meanwhile(world: W
     assert (world.payment().voids, world.payment().open_minor) == (1, 0)
 
 
+async def test_a_declined_payment_that_cannot_be_voided_has_nothing_open(world: World) -> None:
+    cart_id = ready(world, COMPLETE, script=SHOPPER)
+    assert isinstance(await order(world, COMPLETE), Pending)
+    await world.handle(cart_id).terminate()
+    world.gateway.shopper("PAY1", "decline")
+    await world.client.payment_changed(cart_id, "PAY1")
+    assert (await world.handle(cart_id).result())["what"] == "nothing open"
+    assert world.store.gauges.read().payments_unsettled == 0
+
+
 # -- gateways that talk nonsense ------------------------------------------------------------------
 
 
@@ -277,6 +287,11 @@ async def test_a_payment_of_which_a_part_was_taken_is_for_a_person(
     assert isinstance(answer, OrderPlaced)
     await in_review(world, answer.order_number)
     await world.handle(cart_id).terminate()
+    await world.client.payment_changed(cart_id, "PAY1")
+    assert (await world.handle(cart_id).result())["what"] == "in payment review"
+    found = world.store.order_book.find(number=answer.order_number)
+    assert found is not None
+    assert found.status is OrderStatus.PAYMENT_REVIEW
 
 
 # -- in review -----------------------------------------------------------------------------------

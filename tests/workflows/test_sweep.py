@@ -14,19 +14,28 @@ from sqlalchemy import text
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 
-from activities.sweep import LAST_ATTEMPT
+from activities.sweep import LAST_ATTEMPT, SweepActivities
 from client import CheckoutClient, OrderPlaced, Pending
 from commerce.adapters.events import LogOrderEvents
+from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.adapters.runs import TemporalRuns
 from commerce.adapters.setup import setup
-from commerce.contract import SWEEP_SCHEDULE_ID, SWEEP_TYPE, OrderEvent, workflow_id
-from commerce.domain.leftovers import SweepReport
+from commerce.contract import (
+    MARK_DONE_UPDATE,
+    SWEEP_SCHEDULE_ID,
+    SWEEP_TYPE,
+    OrderEvent,
+    workflow_id,
+)
+from commerce.domain.leftovers import Batch, SweepReport
 from commerce.domain.orders import OrderStatus
-from commerce.domain.payments import ClaimStatus, PaymentStatus
+from commerce.domain.payments import ClaimStatus, PaymentInvalid, PaymentStatus
 from tests.builders import cart
 from tests.faults import Mode
 from tests.server import a_server
+from tests.workflows.test_incidents import act, opened
 from tests.world import DEADLINE, World, a_world
 
 State = Callable[[World, str], Awaitable[None]]
@@ -367,6 +376,46 @@ async def test_one_that_was_not_settled_is_told_of_again_by_a_later_sweep(world:
     assert world.payment(payment_of(cart_id)).open_minor == 0
 
 
+async def test_one_that_the_gateway_did_not_know_for_a_moment_is_settled_by_a_later_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart_id = world.id("cart")
+    await terminated(world, cart_id, authorized)
+    wait_until_old(world)
+
+    async def knows_nothing(_gateway: SandboxGateway, _payment_id: str) -> PaymentInvalid:
+        return PaymentInvalid()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SandboxGateway, "look_up", knows_nothing)
+        await swept(world)
+        assert (await world.handle(cart_id).result())["what"] == "unknown at the gateway"
+    world.clock.advance(timedelta(minutes=1))
+    assert (await swept(world)).payments_unsettled == 1
+    await settled(world)
+    assert world.payment(payment_of(cart_id)).open_minor == 0
+
+
+async def test_the_payment_of_an_order_is_asked_for_again_whatever_an_operator_says_of_it(
+    world: World,
+) -> None:
+    cart_id = world.id("cart")
+    await terminated(world, cart_id, ordered)
+    wait_until_old(world)
+    failing(world, "settle_payment", cart_id, for_good=True)
+    await swept(world)
+    await opened(world, "settle_payment")
+    world.gateway.capture(payment_of(cart_id))
+    await act(world, MARK_DONE_UPDATE, "settle_payment", "captured at the gateway")
+    await world.handle(cart_id).result()
+    world.clock.advance(timedelta(minutes=1))
+    assert (await swept(world)).payments_told == 1
+    await settled(world)
+    order = world.store.order_book.find(cart_id=cart_id)
+    assert order is not None
+    assert order.status is OrderStatus.PROCESSING
+
+
 STEPS = (
     "look_for_leftovers",
     "expire_holds",
@@ -459,6 +508,65 @@ async def test_a_broker_that_refuses_one_order_gets_the_others_and_that_one_late
     assert world.store.gauges.read().events_unannounced == 0
 
 
+async def test_orders_that_cannot_be_announced_do_not_keep_more_than_a_batch_from_being_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        await terminated(world, world.id(f"cart{n}"), ordered)
+    wait_until_old(world)
+    left = world.store.leftovers.unannounced(timedelta(), 5)
+    refused, live = left[0].order_number, left[1].checkout_id
+    told: list[str] = []
+
+    def refuse_first(_events: LogOrderEvents, event: OrderEvent) -> None:
+        if event.order_number == refused:
+            raise ConnectionError
+        told.append(event.order_number)
+
+    async def is_running(_runs: TemporalRuns, checkout_id: str) -> bool:
+        return checkout_id == live
+
+    monkeypatch.setattr(LogOrderEvents, "publish", refuse_first)
+    monkeypatch.setattr(TemporalRuns, "is_running", is_running)
+    sweep = SweepActivities(
+        world.store.leftovers,
+        world.store.orders,
+        LogOrderEvents(),
+        TemporalRuns(world.temporal),
+        world.client,
+        world.settings.hold_ttl,
+    )
+    with pytest.raises(ApplicationError, match="1 orders could not be announced"):
+        await sweep.announce_leftover_orders(Batch(most=2))
+    assert told == [each.order_number for each in left[2:]]
+
+
+async def test_a_payment_that_cannot_be_told_of_does_not_keep_those_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carts = [world.id(f"cart{n}") for n in range(3)]
+    for cart_id in carts:
+        await terminated(world, cart_id, authorized)
+    wait_until_old(world)
+    payment_changed = CheckoutClient.payment_changed
+
+    async def not_the_first(client: CheckoutClient, cart_id: str, payment_id: str) -> None:
+        if cart_id == carts[0]:
+            raise ValueError(cart_id)
+        await payment_changed(client, cart_id, payment_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckoutClient, "payment_changed", not_the_first)
+        await swept(world)
+        assert world.faults.tried["tell_leftover_payments"] == 2, "the first attempt says so"
+        await until(lambda: world.store.gauges.read().payments_unsettled == 1)
+    assert (await swept(world)).payments_unsettled == 1
+    world.clock.advance(timedelta(minutes=1))
+    await swept(world)
+    await settled(world)
+    assert all(world.payment(payment_of(cart_id)).open_minor == 0 for cart_id in carts)
+
+
 async def test_an_attempt_that_ends_half_way_is_gone_on_with_batch_after_batch(
     real_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -473,7 +581,7 @@ async def test_an_attempt_that_ends_half_way_is_gone_on_with_batch_after_batch(
     async def breaks_once(client: CheckoutClient, cart_id: str, payment_id: str) -> None:
         told[cart_id] += 1
         if told.total() == 5:
-            raise ConnectionError
+            raise asyncio.CancelledError
         await payment_changed(client, cart_id, payment_id)
 
     monkeypatch.setattr(CheckoutClient, "payment_changed", breaks_once)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
 from commerce.adapters.store.cart_rows import (
     fill,
+    is_erased,
     locked_row,
     number_lines,
     read_lines,
@@ -18,7 +19,14 @@ from commerce.adapters.store.cart_rows import (
 )
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
-from commerce.adapters.store.models import CartRow, HoldRow, OrderRow, ProductRow, StoreRow
+from commerce.adapters.store.models import (
+    CartRow,
+    HoldRow,
+    OrderRow,
+    PaymentClaimRow,
+    ProductRow,
+    StoreRow,
+)
 from commerce.contract import Checkout, CheckoutRequest, Extension, LockedCart, Outcome
 from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus
@@ -134,6 +142,10 @@ class SqlCarts:
             ).one_or_none()
             if hold is HoldStatus.RELEASED:
                 return self._answers.stored(tx, request) or refuse(RefusalReason.CART_CHANGED)
+            if is_erased(row):
+                is_order = row.status is CartStatus.CONVERTED
+                why = RefusalReason.CART_NOT_ACTIVE if is_order else RefusalReason.NOT_CART_OWNER
+                return refuse(why)
             answered = self._answers.claim(tx, checkout)
             if answered is not None:
                 return answered
@@ -217,6 +229,13 @@ class SqlCarts:
             if row is None or row.locked_by != checkout.id or row.snapshot_digest != digest:
                 raise CartNotHeldError("the cart is no longer locked by this checkout")
             row.lock_expires_at = self._database.now() + self._lock_ttl
+            tx.execute(
+                update(
+                    PaymentClaimRow
+                )  # the sweep leaves it alone for as long, should this run end
+                .where(PaymentClaimRow.checkout_id == checkout.id)
+                .values(look_at=row.lock_expires_at)
+            )
             held = self._stock.extend(tx, checkout.id)
             snapshot = row.snapshot
         assert snapshot is not None, "a locked cart has a snapshot"
@@ -238,13 +257,18 @@ class SqlCarts:
                 row.status = CartStatus.ACTIVE
                 row.locked_by = row.lock_expires_at = row.snapshot = row.snapshot_digest = None
                 tx.flush()
+            if is_erased(row):
+                order = select(OrderRow).where(OrderRow.checkout_id == checkout.id)
+                made = tx.scalars(order).one_or_none()
+                return refusal if made is None else self._answers.placed(made)
             self._answers.refuse_noted(tx, request, refusal)
             return self._answers.store_unless_claimed(tx, request, refusal, row.locked_by)
 
     def note(self, request: CheckoutRequest) -> None:
         """Note that a request that joined was told to ask again: it asked before the outcome."""
         with self._database.transaction() as tx:
-            if locked_row(tx, request.cart_id) is not None:
+            row = locked_row(tx, request.cart_id)
+            if row is not None and not is_erased(row):
                 self._answers.note(tx, request)
 
     def answer(self, request: CheckoutRequest, outcome: Outcome) -> Outcome:
@@ -254,7 +278,7 @@ class SqlCarts:
         """
         with self._database.transaction() as tx:
             row = locked_row(tx, request.cart_id)
-            if row is None:
+            if row is None or is_erased(row):
                 return outcome
             if row.status is CartStatus.CONVERTED and isinstance(outcome, Refusal):
                 outcome = self._already_ordered(tx, row, request)
