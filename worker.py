@@ -27,19 +27,19 @@ from activities.stock import StockActivities
 from activities.sweep import SweepActivities
 from client import CheckoutClient
 from commerce.adapters.addresses import PostalRules
-from commerce.adapters.codec import PayloadEncryption
+from commerce.adapters.codec import PayloadEncryption, tell_of_plain
 from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.runs import TemporalRuns
+from commerce.adapters.setup import missing_attributes
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.telemetry import Telemetry, complain, open_telemetry
 from commerce.adapters.telemetry.sampling import Sampler, sampled
-from commerce.adapters.temporal import TemporalUnreachableError, connect
+from commerce.adapters.temporal import TemporalUnreachableError, connect, require_namespace
 from commerce.adapters.tokens import TokenKeyError
-from commerce.domain.model import first_problem
 from commerce.ports import PaymentGateway, PaymentNews, Runs
-from commerce.settings import Settings
+from commerce.settings import Settings, wrong_setting
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
@@ -137,12 +137,17 @@ async def run(settings: Settings, telemetry: Telemetry) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way."""
     keys = settings.codec_keys.get_secret_value()
     codec = PayloadEncryption.parse(keys, for_worker=True)
+    tell_of_plain(codec)
     store = open_store(settings)
     check(store.database)
     telemetry.watch(store.database)
     client = await connect(
         checkout_data_converter, codec, runtime=telemetry.runtime, plugins=telemetry.plugins
     )
+    await require_namespace(client)
+    if lacking := await missing_attributes(client):
+        lacks = ", ".join(lacking)
+        logger.warning("no search attribute %s: checkouts wait; run 'checkout setup'", lacks)
     sampler = Sampler(telemetry.meter, store.gauges, client) if telemetry.has_metrics else None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -171,7 +176,7 @@ def main() -> int:
         with open_telemetry(settings, "worker") as telemetry:
             asyncio.run(run(settings, telemetry))
     except ValidationError as error:
-        return _complain(f"setting {first_problem(error)}")
+        return _complain(wrong_setting(error))
     except (
         TokenKeyError,
         SchemaError,

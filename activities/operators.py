@@ -18,6 +18,8 @@ class OperatorActivities:
         """Take the operator's word for it: the order is announced or paid, the payment settled.
 
         Stock and carts that were given back by hand need no note: the store itself was changed.
+        The payment of an order is not settled by a word: the next sweep asks the gateway, where
+        money may still be set aside though the order was paid otherwise.
 
         Idempotent by what it notes. Needs no undo.
         """
@@ -27,14 +29,12 @@ class OperatorActivities:
                 if event:
                     self._orders.mark_announced(event.event_id)
             case "capture_payment":
-                payment_id = self._orders.payment_to_capture(done.order_number)
-                self._orders.mark_captured(done.order_number)
-                self._settle(payment_id)
+                self._orders.mark_captured(done.order_number, by_hand=True)
             case "void_payment" if done.checkout:
                 self._settle(self._claims.give_up(done.checkout))
             case "settle_payment" if done.notice:
-                self._claims.abandon(done.notice.payment_id, done.notice.cart_id)
-                self._settle(done.notice.payment_id)
+                if self._claims.abandon(done.notice.payment_id, done.notice.cart_id):
+                    self._settle(done.notice.payment_id)
             case _:
                 pass
 

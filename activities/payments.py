@@ -21,7 +21,6 @@ from commerce.contract import (
 from commerce.domain.carts import CartSnapshot
 from commerce.domain.checks import payment_method_refusal
 from commerce.domain.errors import Operation, Refusal, RefusalReason, declined, refuse
-from commerce.domain.money import Money
 from commerce.domain.payments import (
     ClaimStatus,
     DeclineReason,
@@ -140,12 +139,21 @@ class PaymentActivities:
         return undo.refusal.model_copy(update={"pay_again": True})
 
     async def _undo(self, payment_id: str, key: str) -> str:
-        """Void or refund, whatever the payment needs; what was done."""
+        """Void or refund, whatever the payment needs; what was done.
+
+        A declined one can be tried again by its shopper at some gateways; those let it be voided.
+        """
         payment = await self._look_up(payment_id)
         if payment is None:
             return _UNKNOWN
         if payment.status in _OPEN:
             _require_approved(await self._gateway.void(payment, f"{key}/void"), "void")
+            return "voided"
+        if payment.status is PaymentStatus.DECLINED:
+            outcome = await self._gateway.void(payment, f"{key}/void")
+            if isinstance(outcome, PaymentDeclined | PaymentInvalid):
+                return "nothing open"
+            _require_approved(outcome, "void")
             return "voided"
         if payment.status is PaymentStatus.CAPTURED:
             _require_approved(await self._gateway.refund(payment, f"{key}/refund"), "refund")
@@ -165,12 +173,13 @@ class PaymentActivities:
         Raises:
             ApplicationError: ``CANNOT_BE_CAPTURED``: the gateway refuses for good.
         """
-        return await self._capture(order.order_number, order.total)
+        return await self._capture(order.order_number)
 
-    async def _capture(self, number: str, total: Money | None = None) -> Settled:
-        payment_id = await _call(lambda: self._orders.payment_to_capture(number))
-        if payment_id is None:
+    async def _capture(self, number: str) -> Settled:
+        due = await _call(lambda: self._orders.payment_to_capture(number))
+        if due is None:
             return Settled(what="captured")
+        payment_id = due.payment_id
         payment = await self._look_up(payment_id)
         if payment is None:
             raise _unanswered("look-up")  # it was known when the order was made
@@ -178,7 +187,7 @@ class PaymentActivities:
             await _call(lambda: self._orders.mark_for_review(number))
             await _call(lambda: self._claims.mark_settled(payment_id))
             return Settled(what=f"{payment.status} at the gateway", gone=True)
-        if total not in (None, payment.amount):
+        if payment.amount != due.total:
             raise _cannot_be_captured("it is of another amount")
         if payment.status is not PaymentStatus.CAPTURED:
             await self._take(payment, f"{payment_id}/capture")
@@ -205,7 +214,7 @@ class PaymentActivities:
     async def settle_payment(self, notice: PaymentNotice) -> Settled:
         """Settle a payment that changed, and that no checkout of its cart uses.
 
-        The payment of an order is captured; one that a checkout has claimed or given up, and that
+        The payment of an order is captured, unless that is paid; one that a checkout has claimed or given up, and that
         became no order, is voided or refunded. Any other is the shopper's, and stays. Only a run
         under the cart's own workflow id may ask for it: no checkout can run beside that.
 
@@ -217,6 +226,8 @@ class PaymentActivities:
         if activity.info().workflow_id != workflow_id(claim.cart_id):
             return Settled(what="of another cart")
         number = claim.order_number
+        if claim.captured:
+            return await self._close(notice.payment_id)
         if number is not None:
             try:
                 return await self._capture(number)
@@ -228,8 +239,20 @@ class PaymentActivities:
         if not await _call(lambda: self._claims.abandon(notice.payment_id, claim.cart_id)):
             raise ApplicationError("an order was made of it meanwhile")  # tried again: captured
         what = await self._undo(notice.payment_id, f"{notice.payment_id}/late")
-        await _call(lambda: self._claims.mark_settled(notice.payment_id))
+        if what != _UNKNOWN:  # it was known when it was claimed: a sweep tells of it again
+            await _call(lambda: self._claims.mark_settled(notice.payment_id))
         return Settled(what=what)
+
+    async def _close(self, payment_id: str) -> Settled:
+        """Settle the payment of an order that is paid, maybe otherwise; no money is moved."""
+        payment = await self._look_up(payment_id)
+        if payment is None:
+            return Settled(what=_UNKNOWN)
+        if payment.status in _OPEN:
+            return Settled(what="open at the gateway, and the order is paid")
+        await _call(lambda: self._claims.mark_settled(payment_id))
+        captured = payment.status is PaymentStatus.CAPTURED
+        return Settled(what="captured" if captured else "nothing open")
 
     async def _look_up(self, payment_id: str) -> Payment | None:
         """How the payment stands; None when the gateway does not know it.

@@ -79,15 +79,25 @@ class SweepActivities:
         One that stays open is told of again, ever later.
 
         Idempotent by ``settle_payment``, which asks first, however often it is told. Needs no undo.
+
+        Raises:
+            ApplicationError: Some could not be told of; all others were.
         """
         due = await _call(lambda: self._leftovers.payments(self._age, batch.most))
         running: list[OpenPayment] = []
+        failed = 0
         for payment in due:
-            if await self._runs.is_running(payment.checkout_id):
-                running.append(payment)
-            else:
-                await self._tell(payment)
+            try:
+                if await self._runs.is_running(payment.checkout_id):
+                    running.append(payment)
+                else:
+                    await self._tell(payment)
+            except Exception:  # noqa: BLE001 (whatever it is; the others are told of first)
+                failed += 1
+                await self._tell_again_later(payment)
         await _call(lambda: self._leftovers.look_again(running, self._look_again))
+        if failed:
+            raise ApplicationError(f"{failed} payments could not be told of")
         return Swept(
             done=len(due) - len(running),
             running=len(running),
@@ -96,6 +106,9 @@ class SweepActivities:
 
     async def _tell(self, payment: OpenPayment) -> None:
         await self._news.payment_changed(payment.cart_id, payment.payment_id)
+        await self._tell_again_later(payment)
+
+    async def _tell_again_later(self, payment: OpenPayment) -> None:
         pause = min(FIRST_PAUSE * 2 ** min(payment.told, 16), LAST_PAUSE)
         await _call(lambda: self._leftovers.look_again([payment], pause, told=True))
 
@@ -108,20 +121,28 @@ class SweepActivities:
         Raises:
             ApplicationError: Some could not be told; all others were.
         """
-        due = await _call(lambda: self._leftovers.unannounced(self._age, batch.most))
-        running, failed = 0, 0
-        for order in due:
-            if await self._runs.is_running(order.checkout_id):
-                running += 1
-                continue
-            number = order.order_number
-            try:
-                await _call(lambda number=number: announce(self._orders, self._events, number))
-            except Exception:  # noqa: BLE001 (whatever a broker raises; the others are told first)
-                failed += 1
+        done = running = failed = 0
+        for _ in range(MAX_BATCHES):
+            due = await _call(
+                lambda skip=running + failed: self._leftovers.unannounced(
+                    self._age, batch.most, skip
+                )
+            )
+            for order in due:
+                try:
+                    if await self._runs.is_running(order.checkout_id):
+                        running += 1
+                        continue
+                    number = order.order_number
+                    await _call(lambda number=number: announce(self._orders, self._events, number))
+                    done += 1
+                except Exception:  # noqa: BLE001 (whatever a broker raises; the others come first)
+                    failed += 1
+            if len(due) < batch.most:
+                break
         if failed:
             raise ApplicationError(f"{failed} orders could not be announced")
-        return Swept(done=len(due) - running, running=running)
+        return Swept(done=done, running=running)
 
 
 async def _call(call: Callable[[], Result]) -> Result:

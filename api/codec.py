@@ -77,17 +77,17 @@ class CodecServer:
                 f"CHECKOUT_CODEC_TOKEN must have at least {MIN_TOKEN_CHARS} characters"
             )
 
-    def admits(self, token: str) -> bool:
-        """Whether the token is the shared one, or an operator's."""
+    def kind_of(self, token: str) -> str:
+        """What admits whoever shows the token: the shared one, or an operator's; else nothing."""
         if self.token and hmac.compare_digest(token.encode(), self.token.encode()):
-            return True
+            return "shared token"
         if self.verify is None or not token:
-            return False
+            return ""
         try:
             self.verify(token)
         except BadTokenError:
-            return False
-        return True
+            return ""
+        return "operator token"
 
     async def decoded(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Each payload as it was before it was encrypted; as it is, if it never was."""
@@ -113,13 +113,14 @@ def codec_routes(server: CodecServer, limits: Limits) -> list[Route]:
         operation = operations.get(request.path_params["operation"])
         if operation is None:
             raise HTTPException(404)
-        _check_caller(server, request)
+        shown = _check_caller(server, request)
         payloads = _read(await body_within(longer, request))
         try:
             answered = await operation(payloads)
         except server.refusal as error:
             return _json({"error": str(error)}, 400)
-        logger.info("%s of %d payloads", request.path_params["operation"], len(payloads))
+        done = request.path_params["operation"]
+        logger.info("%s of %d payloads by %s", done, len(payloads), shown)
         return _json(MessageToDict(Payloads(payloads=answered)) or {"payloads": []})
 
     paths = [URL + "/{operation}"]
@@ -150,7 +151,7 @@ class CodecCors:
         await (self._codec if ours else self._others)(scope, receive, send)
 
 
-def _check_caller(server: CodecServer, request: Request) -> None:
+def _check_caller(server: CodecServer, request: Request) -> str:
     origin = request.headers.get("Origin")
     if origin is not None and origin not in server.origins:
         raise HTTPException(403, "This origin is not allowed.")
@@ -160,8 +161,10 @@ def _check_caller(server: CodecServer, request: Request) -> None:
         token = ""
     if server.token_in_path and not given:
         token = request.path_params.get("token", "")
-    if not server.admits(token.strip()):
+    shown = server.kind_of(token.strip())
+    if not shown:
         raise HTTPException(401, "A token is needed that is valid here.", _CHALLENGE)
+    return shown
 
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}

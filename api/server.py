@@ -28,15 +28,19 @@ from api.services import Services, make_context
 from api.webhooks import Receiver
 from client import CheckoutClient
 from commerce.adapters.addresses import PostalRules
-from commerce.adapters.codec import PayloadCodecError, PayloadEncryption, is_encrypted
+from commerce.adapters.codec import (
+    PayloadCodecError,
+    PayloadEncryption,
+    is_encrypted,
+    tell_of_plain,
+)
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.telemetry import Telemetry, complain, open_telemetry
 from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
-from commerce.domain.model import first_problem
-from commerce.settings import Settings
+from commerce.settings import Settings, wrong_setting
 
 SHUTDOWN_GRACE_S = 5
 """Beyond the deadline of a checkout: every one that runs is answered before the server ends."""
@@ -110,6 +114,11 @@ def codec_server(settings: Settings) -> CodecServer | None:
     if settings.operator_token_keys is not None:
         if not (settings.operator_issuer and settings.operator_audience):
             raise ValueError("CHECKOUT_OPERATOR_ISSUER and CHECKOUT_OPERATOR_AUDIENCE: not set")
+        if settings.customer_token_keys is not None and (
+            (settings.operator_issuer, settings.operator_audience)
+            == (settings.customer_issuer, settings.customer_audience)
+        ):
+            raise ValueError("CHECKOUT_OPERATOR_AUDIENCE: customers' tokens have the same")
         keys = KeyFile(settings.operator_token_keys)
         verify = TokenVerifier(keys, settings.operator_issuer, settings.operator_audience).verify
     if not token and verify is None:
@@ -136,6 +145,7 @@ def token_issuer(settings: Settings) -> TokenIssuer | None:
 async def run(settings: Settings, telemetry: Telemetry) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way."""
     codec = PayloadEncryption.parse(settings.codec_keys.get_secret_value())
+    tell_of_plain(codec)
     store = open_store(settings)
     check(store.database)
     telemetry.watch(store.database)
@@ -163,7 +173,7 @@ def main() -> int:
         with open_telemetry(settings, "api") as telemetry:
             asyncio.run(run(settings, telemetry))
     except ValidationError as error:
-        return _complain(f"setting {first_problem(error)}")
+        return _complain(wrong_setting(error))
     except (
         TokenKeyError,
         SchemaError,

@@ -33,26 +33,26 @@ ADVICE = {
     "unlock_cart": Advice(
         means="no order, and its cart is still locked",
         retry="give the cart back and store the refusal now",
-        skip="answer the caller; the next checkout takes the cart once its lock is past its time",
+        skip="answer the caller; a later checkout takes the cart over. Not after create_order",
         mark_done="as skip: nothing is noted",
     ),
     "announce_order": Advice(
         means="the order exists, and nobody was told",
         retry="announce it now",
-        skip="end the run; the sweep announces it later",
+        skip="the sweep announces it once the run is over",
         mark_done="you told them; it is never announced again",
     ),
     "capture_payment": Advice(
         means="the order exists, and the gateway does not answer: its money is not taken",
         retry="ask the gateway again, and capture what is authorized",
         skip="end the run; the sweep has the money taken later",
-        mark_done="you have the money; the order counts as paid",
+        mark_done="you have the money, and nothing is open there; the order counts as paid",
     ),
     PAYMENT_REVIEW: Advice(
         means="the order exists, and the gateway refuses its money",
         retry="capture again, or see what became of it at the gateway",
         skip="end the run, the order unpaid; the sweep looks again now and then",
-        mark_done="you have the money; the order counts as paid",
+        mark_done="you have the money, and nothing is open there; the order counts as paid",
     ),
     "review_payment": Advice(
         means="an order whose money is refused could not be marked for payment review",

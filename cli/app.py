@@ -33,7 +33,7 @@ from cli.show import print_cart, print_order
 from cli.stores import store, tax
 from cli.stuck import stuck
 from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, StoreUrlError
 from commerce.adapters.store.schema import upgrade
 from commerce.domain.carts import Shopper
 from commerce.domain.stores import DEFAULT_STORE, Store
@@ -68,7 +68,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SQLAlchemyError as error:
             raise CliError(_store_trouble(error)) from error
-        except (CommandError, OSError, SandboxError) as error:
+        except (CommandError, OSError, SandboxError, StoreUrlError) as error:
             raise CliError(str(error)) from error
         except RuntimeError as error:
             if isinstance(error, click.exceptions.Exit | click.Abort):

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from cli.common import console, data_dir_option
-from cli.data_dir import CODEC_KEYS, find_running, load_codec
+from cli.data_dir import CODEC_KEYS, find_running, load_codec, owned
+from cli.errors import CliError
 from commerce.adapters.codec import PLAIN, VARIABLE, PayloadEncryption
 
 
@@ -32,7 +33,7 @@ def rotate(data_dir: Path) -> None:
 
     Where CHECKOUT_CODEC_KEYS is set, the key is printed, and what to do with it: it must be known
     everywhere before it encrypts anything. Otherwise it goes to the front of codec.keys in the data
-    directory, for the next start of `checkout dev`.
+    directory, for the next start of `checkout dev`; while one runs there, nothing is done.
     """
     name = _next_id(load_codec(data_dir).ids)
     new = PayloadEncryption.new_key(name)
@@ -40,10 +41,12 @@ def rotate(data_dir: Path) -> None:
         click.echo(new)
         click.echo(_ROLL_OUT.format(variable=VARIABLE, name=name), err=True)
         return
+    if find_running(data_dir):  # an operator's act under a key that its worker lacks stops a run
+        raise CliError("a checkout dev runs on the data: stop it first; it reads keys at its start")
     file = data_dir / CODEC_KEYS
-    _replace(file, f"{new},{file.read_text().strip()}")
-    restart = "; restart `checkout dev`" if find_running(data_dir) else ""
-    console.print(f"key {name} encrypts from the next start on{restart}", soft_wrap=True)
+    with owned(data_dir):  # nor may one be about to start
+        _replace(file, f"{new},{file.read_text().strip()}")
+    console.print(f"key {name} encrypts from the next start on", soft_wrap=True)
     console.print(f"every older key in {file} still decrypts", soft_wrap=True)
 
 

@@ -4,8 +4,9 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -15,10 +16,10 @@ from commerce.adapters.codec import PLAIN, VARIABLE, CodecKeyError, PayloadEncry
 from commerce.adapters.store.schema import SchemaError, check
 from commerce.adapters.store.sql_store import SqlStore, open_store
 from commerce.adapters.tokens import SealedTokens, TokenKeyError
-from commerce.domain.model import first_problem
-from commerce.settings import Settings
+from commerce.settings import Settings, wrong_setting
 
 _STATE, _LOCK = "dev.json", "dev.lock"
+_OURS = 0o700
 CODEC_KEYS = "codec.keys"
 """The file of the keys that payloads are encrypted with."""
 
@@ -61,7 +62,7 @@ def load_settings(data_dir: Path, *, making: bool = False) -> Settings:
     try:
         settings = Settings(data_dir=data_dir)
     except ValidationError as error:
-        raise CliError(f"setting {first_problem(error)}") from None
+        raise CliError(wrong_setting(error)) from None
     found: dict[str, SecretStr] = {}
     for setting, (name, new) in _SECRETS.items():
         if not getattr(settings, setting).get_secret_value():
@@ -101,7 +102,8 @@ def prepare(data_dir: Path) -> Settings:
         CliError: The directory cannot be made.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=_OURS, parents=True, exist_ok=True)
+        _close_to_others(data_dir)
         settings = load_settings(data_dir, making=True)
         for setting, (name, _) in _SECRETS.items():
             given = os.environ.get(f"CHECKOUT_{setting.upper()}")
@@ -112,6 +114,13 @@ def prepare(data_dir: Path) -> Settings:
     except OSError as error:
         raise CliError(f"cannot use {str(data_dir)!r}: {error.strerror}") from error
     return settings
+
+
+def _close_to_others(data_dir: Path) -> None:
+    """Databases and logs are the shoppers'; a directory of others, or of everybody, stays so."""
+    now = data_dir.stat()
+    if now.st_uid == os.getuid() and not now.st_mode & stat.S_ISVTX:
+        data_dir.chmod(_OURS)
 
 
 @contextmanager
@@ -140,12 +149,15 @@ def opened_store(data_dir: Path) -> Generator[SqlStore]:
 
 @contextmanager
 def owned(data_dir: Path) -> Generator[None]:
-    """Keep every other ``checkout dev`` off this data directory.
+    """Keep every other ``checkout dev`` off this data directory, and other users off its files.
 
     Raises:
         CliError: One is running on it.
     """
-    with (data_dir / _LOCK).open("w") as lock:
+    before = os.umask(0o077)  # for the child processes as well
+    with ExitStack() as undone:
+        undone.callback(os.umask, before)
+        lock = undone.enter_context((data_dir / _LOCK).open("w"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -31,6 +31,10 @@ def erase(data_dir: Path, customer: str, email: str) -> None:
         console.print(f"LEFT: {workflow_id(cart_id)} is being checked out", soft_wrap=True)
     for other in done.customers:
         console.print(f"the address was customer {other!r}'s, too: --customer {other}")
+    if any(done.guests):
+        carts, orders = done.guests
+        left = f"{carts} carts and {orders} orders of guests have the same e-mail address"
+        console.print(f"{left}, and were not erased: --email ADDRESS", soft_wrap=True)
     if not done.rewritten:
         console.print("LEFT: the database is busy, remnants of deleted rows may be in its file")
     if done.under_way or not done.rewritten:

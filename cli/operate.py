@@ -43,8 +43,10 @@ from commerce.contract import (
 )
 from commerce.domain.errors import RefusalReason
 
-WAIT_S = 150
-"""A step that fails is tried for two minutes."""
+WAIT_S = 300
+"""An attempt of two minutes may be under way, and the act comes after it with two of its own."""
+
+_QUEUES = "an attempt may be under way, up to two minutes; then it takes up to two more"
 
 Result = TypeVar("Result")
 
@@ -72,21 +74,29 @@ class Operator(NamedTuple):
             The workflow id, what the act came to, and the incidents that are open after it.
 
         Raises:
-            CliError: It was turned away, or it is not known yet what came of it.
+            CliError: It was turned away.
+            Exit: It goes on, and nothing came of it yet; what is open was told.
         """
         with one_line_errors():
-            return asyncio.run(self._act(named, act))
+            found, result, left = asyncio.run(self._act(named, act))
+        if result is None:
+            goes_on = f"taken, and it goes on: nothing came of it in {self.wait_s} s"
+            console.print(f"{found}: {goes_on}; 'checkout stuck' tells when it did", soft_wrap=True)
+            _print_open(left.open, "still open")
+            raise click.exceptions.Exit(1)
+        return found, result, left
 
-    async def _act(self, named: str, act: _Act[Result]) -> tuple[str, Result, Incidents]:
-        client = await connected(self.data_dir, self.by)
+    async def _act(self, named: str, act: _Act[Result]) -> tuple[str, Result | None, Incidents]:
+        client = await connected(self.data_dir)
         found = await find_checkout(client, self.data_dir, named)
-        handle = await _running(client, found, checkout_only=act.update in _OF_CHECKOUTS)
+        handle = await _running(client, named, found, checkout_only=act.update in _OF_CHECKOUTS)
         await _require_answer(handle)
         with console.status(act.waiting):
             result = await self._sent(handle, act)
         return found, result, await _open(handle)
 
-    async def _sent(self, handle: WorkflowHandle[Any, Any], act: _Act[Result]) -> Result:
+    async def _sent(self, handle: WorkflowHandle[Any, Any], act: _Act[Result]) -> Result | None:
+        """What came of the act; None when nothing did in time."""
         try:
             started: WorkflowUpdateHandle[Any] = await cast(Any, handle).start_update(
                 act.update,
@@ -106,10 +116,7 @@ class Operator(NamedTuple):
             async with asyncio.timeout(self.wait_s):
                 return await started.result()
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise CliError(
-                f"taken, and it goes on: nothing came of it in {self.wait_s} s; "
-                "'checkout stuck' tells when it did"
-            ) from None
+            return None
         except WorkflowUpdateFailedError as error:
             raise CliError(_told(error)) from None
 
@@ -122,7 +129,7 @@ def _told(error: WorkflowUpdateFailedError) -> str:
 
 
 async def _running(
-    client: Client, workflow_id: str, *, checkout_only: bool
+    client: Client, named: str, workflow_id: str, *, checkout_only: bool
 ) -> WorkflowHandle[Any, Any]:
     """The run to act on.
 
@@ -134,7 +141,7 @@ async def _running(
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        raise CliError(f"no checkout {workflow_id} is known to Temporal") from None
+        raise CliError(f"no cart, order or workflow {named[:64]!r} has a checkout") from None
     if found.status is not WorkflowExecutionStatus.RUNNING:
         status = found.status.name.lower() if found.status else "over"
         raise CliError(f"{workflow_id} is over ({status}): there is nothing to act on")
@@ -169,6 +176,8 @@ def operator_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(data_dir: Path, by: str | None, wait: int, **rest: Any) -> None:
+        if by is not None and not by.strip():
+            raise CliError("say who acts: --by is empty")
         command(Operator(data_dir, by or _login(), wait), **rest)
 
     waits = click.IntRange(1, 3600)
@@ -177,6 +186,11 @@ def operator_options(command: Callable[..., None]) -> Callable[..., None]:
     )(run)
     run = click.option("--by", help="Who acts; the login name if not given.")(run)
     return data_dir_option(click.argument("checkout")(run))
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise CliError("say why: a reason is wanted")
 
 
 def _login() -> str:
@@ -194,8 +208,9 @@ def abort(operator: Operator, checkout: str, reason: str) -> None:
 
     CHECKOUT is a workflow id, a cart's id or an order number.
     """
+    _require_reason(reason)
     arg = or_cli_error(lambda: Abort(reason=reason, by=operator.by))
-    act = _Act[Outcome](ABORT_UPDATE, arg, Outcome, "stopping and undoing: up to two minutes")
+    act = _Act[Outcome](ABORT_UPDATE, arg, Outcome, f"stopping and undoing: {_QUEUES}")
     found, outcome, left = operator.act(checkout, act)
     if isinstance(outcome, OrderPlaced):
         told = f"the order came first: {outcome.order_number}; nothing is undone"
@@ -263,9 +278,11 @@ _DONE = {RETRY_UPDATE: "settled", SKIP_UPDATE: "skipped", MARK_DONE_UPDATE: "not
 
 def _settle(operator: Operator, update: str, checkout: str, step: str, reason: str) -> None:
     """Send an act on a step and tell what came of it; exit 1 while its incident is open."""
+    if update != RETRY_UPDATE:
+        _require_reason(reason)
     name = step.replace("-", "_")
     arg = or_cli_error(lambda: StepAct(step=name, reason=reason, by=operator.by))
-    act = _Act[Incidents](update, arg, Incidents, f"{name}: up to two minutes")
+    act = _Act[Incidents](update, arg, Incidents, f"{name}: {_QUEUES}")
     found, after, _ = operator.act(checkout, act)
     is_open = name in {each.step for each in after.open}
     told = "still open" if is_open else _DONE[update]
@@ -275,9 +292,9 @@ def _settle(operator: Operator, update: str, checkout: str, step: str, reason: s
         raise click.exceptions.Exit(1)
 
 
-def _print_open(incidents: tuple[Incident, ...]) -> None:
+def _print_open(incidents: tuple[Incident, ...], told: str = "open") -> None:
     for each in incidents:
-        console.print(f"open: {told_of(each)}", soft_wrap=True)
+        console.print(f"{told}: {told_of(each)}", soft_wrap=True)
 
 
 ACTS = (abort, retry, skip, mark_done, extend_hold)

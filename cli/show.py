@@ -5,7 +5,7 @@ from rich.table import Table
 
 from commerce.contract import workflow_id
 from commerce.domain.carts import Cart, CartStatus
-from commerce.domain.orders import Order
+from commerce.domain.orders import Order, OrderStatus
 
 
 def print_cart(console: Console, cart: Cart, status: CartStatus, ui_url: str | None) -> None:
@@ -39,7 +39,9 @@ def print_order(console: Console, order: Order) -> None:
     lines.add_row(
         "", f"shipping ({order.shipping_method or 'none'})", "", "", str(order.totals.shipping)
     )
+    lines.add_row("", "tax", "", "", str(order.totals.tax))
     lines.add_row("", f"to pay ({order.payment_method})", "", "", str(order.totals.grand_total))
     console.print(lines)
     if order.payment_id:
-        console.print(f"paid at the gateway by {order.payment_id}", soft_wrap=True)
+        captured = "captured" if order.status is OrderStatus.PROCESSING else "not captured"
+        console.print(f"payment {order.payment_id}: {captured}", soft_wrap=True)

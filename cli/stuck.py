@@ -135,13 +135,13 @@ def _run(found: WorkflowExecution) -> Run:
         store=known.get("CheckoutStore", ""),
         total=str(Money(amount_minor=total, currency=currency)) if currency else "",
         since=found.close_time or found.start_time,
-        note=_END.get(status, "the payment is gone: its order is not paid"),
+        note=_END.get(status, "in payment review when it ended: see the order"),
     )
 
 
 _END = {
     WorkflowExecutionStatus.RUNNING: "",
-    WorkflowExecutionStatus.FAILED: "a step failed for good; all is undone",
+    WorkflowExecutionStatus.FAILED: "a step failed for good; its story says what was undone",
     WorkflowExecutionStatus.TERMINATED: "terminated; the sweep clears what it left behind",
     WorkflowExecutionStatus.TIMED_OUT: "timed out; the sweep clears what it left behind",
 }
@@ -184,7 +184,7 @@ def _print(report: Report) -> None:
     for line in report.sweep.lines:
         console.print(line, soft_wrap=True)
     if not report.stuck:
-        console.print("nothing is stuck")
+        console.print(f"nothing {'else ' if report.ended_badly else ''}is stuck")
 
 
 def _print_run(run: Run, since: str = "") -> None:

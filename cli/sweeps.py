@@ -40,8 +40,9 @@ class LastSweep(BaseModel):
         lines = [f"sweep: {self.trouble}"] if self.trouble else []
         unsettled = self.report.payments_unsettled if self.report else 0
         if unsettled:
+            stay = "payment stays" if unsettled == 1 else "payments stay"
             lines.append(
-                f"sweep: {unsettled} payments stay open, though runs of the type late_payment see"
+                f"sweep: {unsettled} {stay} open, though runs of the type late_payment see"
                 " to them: the gateway is away, or says no"
             )
         return lines

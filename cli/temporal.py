@@ -1,4 +1,4 @@
-"""How operators' commands reach Temporal: where, as whom, and which run is meant."""
+"""How operators' commands reach Temporal: where, and which run is meant."""
 
 import os
 import re
@@ -17,6 +17,10 @@ from commerce.adapters.temporal import TemporalUnreachableError, connect
 from commerce.contract import workflow_id
 from workflows.payloads import checkout_data_converter
 
+IDENTITY = "checkout-cli"
+"""Who this is in histories: never encrypted, and so nobody's name. Who acts is in the act itself,
+which is encrypted."""
+
 RPC_TIMEOUT = timedelta(seconds=10)
 TOO_LONG = timedelta(minutes=10)
 """What runs for longer, and waits for nobody, stands still."""
@@ -26,12 +30,11 @@ _ORDER_NUMBER = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
 
 
-async def connected(data_dir: Path, identity: str = "", *, keyless: bool = False) -> Client:
+async def connected(data_dir: Path, *, keyless: bool = False) -> Client:
     """A connection as ``TEMPORAL_ADDRESS`` and so on say, else to the running ``checkout dev``.
 
     Args:
         data_dir: Where it and the keys of payloads are found.
-        identity: Who this is in histories.
         keyless: No payload is sent or read.
 
     Raises:
@@ -41,10 +44,10 @@ async def connected(data_dir: Path, identity: str = "", *, keyless: bool = False
     codec = None if keyless else load_codec(data_dir)
     running = None if os.environ.get("TEMPORAL_ADDRESS") else find_running(data_dir)
     if running is None:
-        return await connect(checkout_data_converter, codec, identity=identity)
+        return await connect(checkout_data_converter, codec, identity=IDENTITY)
     converter = encrypted(checkout_data_converter, codec) if codec else checkout_data_converter
     address = running.temporal_address
-    return await Client.connect(address, data_converter=converter, identity=identity or None)
+    return await Client.connect(address, data_converter=converter, identity=IDENTITY)
 
 
 @contextmanager
@@ -59,6 +62,9 @@ def one_line_errors() -> Generator[None]:
     except (TemporalUnreachableError, PayloadCodecError) as error:
         raise CliError(str(error)) from None
     except RPCError as error:
+        if error.status is RPCStatusCode.INVALID_ARGUMENT and "invalid query" in error.message:
+            lacks = "the namespace lacks the search attributes of checkouts"
+            raise CliError(f"{lacks}: run 'checkout setup'") from None
         away = "Temporal does not answer: " if error.status in _AWAY else "Temporal says: "
         raise CliError(f"{away}{error.message}") from None
 

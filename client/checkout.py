@@ -2,9 +2,9 @@
 
 import asyncio
 import atexit
+import logging
 import time
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, cast
@@ -13,27 +13,25 @@ from pydantic import ValidationError
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
-    WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
     QueryRejectCondition,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.converter import PayloadCodec
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from client import rpc
 from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
 from client.ids import may_be_cart_id, refused_here, update_id
-from client.rpc import is_hopeless, look_at, raise_if_cancelled
+from client.payloads import made_with, reading
 from commerce.contract import (
     ANOTHER_REQUEST,
     ANSWER_UPDATE,
@@ -47,6 +45,7 @@ from commerce.contract import (
     KnownOutcome,
     OrderPlaced,
     PaymentNotice,
+    UnreadablePayloadError,
     workflow_id,
 )
 from commerce.domain.carts import Shopper
@@ -64,11 +63,10 @@ EXIT_PAUSE_S = 0.05
 it with a fatal error then (temporalio/sdk-python#300; seen in up to 15 of 40 short scripts)."""
 
 HEALTH_TIMEOUT = timedelta(seconds=2)
-JOIN_WAIT_S = 1.0
 PENDING_WAIT_S = 1.0
 OUTCOME_TIMEOUT = timedelta(seconds=10)
-RETRY_DELAYS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 atexit.register(time.sleep, EXIT_PAUSE_S)
+logger = logging.getLogger("checkout.client")
 _RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
 """The server's word for a run that ended, by an operator's terminate, before it answered."""
 
@@ -85,22 +83,20 @@ class CheckoutClient:
             task_queue: The task queue of the checkout workers.
         """
         config = temporal.config()
-        config["data_converter"] = replace(
-            config["data_converter"],
-            payload_converter_class=pydantic_data_converter.payload_converter_class,
-        )
+        config["data_converter"] = reading(config["data_converter"])
         self._temporal = Client(**config)
         self._task_queue = task_queue
 
     @classmethod
     async def connect(
-        cls, task_queue: str = DEFAULT_TASK_QUEUE, *, codec: PayloadCodec | None = None
+        cls, task_queue: str = DEFAULT_TASK_QUEUE, *, codec: PayloadCodec | None
     ) -> Self:
         """Connect as Temporal's environment configuration says (``TEMPORAL_ADDRESS`` and so on).
 
         Args:
             task_queue: The task queue of the checkout workers.
             codec: What the workers encrypt with; ``commerce.adapters.codec.PayloadEncryption``.
+                None sends plain text, which workers refuse unless their keys say ``plain``.
 
         Raises:
             CheckoutUnavailableError: The server cannot be reached.
@@ -109,11 +105,7 @@ class CheckoutClient:
         try:
             config = ClientConfig.load_client_connect_config()
             address = config.setdefault("target_host", address)
-            converter = pydantic_data_converter
-            if codec is not None:
-                encoded = DefaultFailureConverterWithEncodedAttributes
-                converter = replace(converter, payload_codec=codec, failure_converter_class=encoded)
-            client = await Client.connect(**config, data_converter=converter)
+            client = await Client.connect(**config, data_converter=made_with(codec))
         except (RuntimeError, ValueError) as error:
             raise CheckoutUnavailableError(
                 f"cannot reach Temporal at {address}: {error}"
@@ -151,7 +143,8 @@ class CheckoutClient:
 
         Raises:
             InvalidRequestError: An argument is malformed; nothing was sent.
-            CheckoutUnavailableError: Temporal refuses this caller.
+            CheckoutUnavailableError: Temporal refuses this caller, or the workers cannot read
+                what it sends.
         """
         return await self._call(
             Operation.PLACE_ORDER,
@@ -203,7 +196,8 @@ class CheckoutClient:
             more); a repeat with the same idempotency key gets the order even then.
 
         Raises:
-            CheckoutUnavailableError: Temporal cannot be reached, or no worker answers in time.
+            CheckoutUnavailableError: Temporal cannot be reached, no worker answers in time, or
+                the answer cannot be read with this client's codec.
         """
         if not isinstance(cart_id, str) or not may_be_cart_id(cart_id):  # pyright: ignore[reportUnnecessaryIsInstance]
             return None
@@ -212,9 +206,11 @@ class CheckoutClient:
         except WorkflowQueryFailedError:
             return None  # what ran last was no checkout, but a late payment
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and not is_hopeless(error):
+            if error.status is RPCStatusCode.NOT_FOUND and not rpc.is_hopeless(error):
                 return None
             raise CheckoutUnavailableError(error.message) from error
+        except UnreadablePayloadError as error:
+            raise CheckoutUnavailableError(f"the outcome: {error}") from error
         if known.outcome is None or isinstance(known.outcome, OrderPlaced):
             return known.outcome
         return Refused.of(known.outcome, known.operation, cart_id)
@@ -246,6 +242,8 @@ class CheckoutClient:
             )
         except RPCError as error:
             raise CheckoutUnavailableError(error.message) from error
+        except UnreadablePayloadError as error:
+            raise CheckoutUnavailableError(f"the notice: {error}") from error
 
     async def _call(
         self,
@@ -323,7 +321,10 @@ class CheckoutClient:
         try:
             known = await self._known(cart_id, QueryRejectCondition.NOT_OPEN)
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
-            raise_if_cancelled()
+            rpc.raise_if_cancelled()
+            return None
+        except UnreadablePayloadError:
+            await asyncio.sleep(PENDING_WAIT_S)
             return None
         return known.waits_for
 
@@ -340,11 +341,14 @@ class CheckoutClient:
 
     async def _until_answered(self, request: CheckoutRequest, key: str) -> Answer:
         """Repeat under the same key, whatever gets lost on the way."""
-        attempt = 0
-        while True:
+        run = self._temporal.get_workflow_handle(workflow_id(request.cart_id))
+        attempt, unread, told = 0, 0, False
+        while unread < 2:  # one may be another caller's run
             try:
                 return await self._update_with_start(request, key)
             except WorkflowUpdateFailedError as error:
+                if rpc.is_unread(error.cause):
+                    raise CheckoutUnavailableError(rpc.UNREAD) from error
                 if not isinstance(error.cause, ApplicationError):
                     raise CheckoutUnavailableError(f"the checkout broke: {error}") from error
                 if error.cause.type not in (ANOTHER_REQUEST, _RUN_ENDED):
@@ -353,13 +357,19 @@ class CheckoutClient:
                 if waits_for is not None:  # for longer than a caller waits
                     pending = PaymentPending(waits_for=waits_for)
                     return Answer(fingerprint=request.fingerprint, outcome=pending)
-                await self._join(request)
-            except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-                raise_if_cancelled()
-                if isinstance(error, RPCError) and is_hopeless(error):
+                unread += await rpc.ended_unread(run)
+            except rpc.LOST as error:
+                rpc.raise_if_cancelled()
+                if isinstance(error, RPCError) and rpc.is_hopeless(error):
                     raise CheckoutUnavailableError(error.message) from error
-                await asyncio.sleep(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)])
+                if isinstance(error, UnreadablePayloadError) and not told:
+                    told = True
+                    logger.error("an answer is asked for until the deadline: %s", error)
+                if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                    unread += await rpc.ended_unread(run)  # before it took the update in
+                await rpc.pause(attempt)
                 attempt += 1
+        raise CheckoutUnavailableError(rpc.UNREAD)
 
     async def _update_with_start(self, request: CheckoutRequest, key: str) -> Answer:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
@@ -373,7 +383,7 @@ class CheckoutClient:
             static_summary=str(request.operation),
         )
         started = asyncio.ensure_future(start.workflow_handle())
-        started.add_done_callback(look_at)  # or asyncio complains when the call fails
+        started.add_done_callback(rpc.look_at)  # or asyncio complains when the call fails
         temporal = cast(Any, self._temporal)  # its overloads are only partly typed
         answer: Answer = await temporal.execute_update_with_start_workflow(
             ANSWER_UPDATE,
@@ -383,15 +393,6 @@ class CheckoutClient:
             start_workflow_operation=start,
         )
         return answer
-
-    async def _join(self, request: CheckoutRequest) -> None:
-        """Wait for the run that is in the way, a while at most."""
-        handle = self._temporal.get_workflow_handle(workflow_id(request.cart_id))
-        try:
-            async with asyncio.timeout(JOIN_WAIT_S):
-                await handle.result()
-        except (TimeoutError, WorkflowFailureError, RPCError):
-            return  # whatever it was, asking again tells
 
 
 def _check_deadline(deadline: timedelta) -> None:

@@ -2,7 +2,8 @@
 
 CheckoutClientError
 ├── InvalidRequestError        the call is malformed: nothing was sent
-└── CheckoutUnavailableError   Temporal cannot be reached, or refuses this caller
+└── CheckoutUnavailableError   Temporal cannot be reached, or refuses this caller, or the workers
+                               and this caller cannot read each other: codec keys
 """
 
 
@@ -15,4 +16,4 @@ class InvalidRequestError(CheckoutClientError, ValueError):
 
 
 class CheckoutUnavailableError(CheckoutClientError):
-    """Temporal cannot be reached, or refuses this caller."""
+    """Temporal cannot be reached, or refuses this caller, or they cannot read each other."""

@@ -27,6 +27,7 @@ from commerce.domain.payments import (
     GatewayOutcome,
     Payment,
     PaymentClaim,
+    PaymentDue,
     PaymentEvent,
     PaymentInvalid,
     PaymentUnknown,
@@ -103,12 +104,12 @@ class Orders(Protocol):
         """
         ...
 
-    def payment_to_capture(self, order_number: str) -> str | None:
+    def payment_to_capture(self, order_number: str) -> PaymentDue | None:
         """The payment that the order was created with, while it has not been captured."""
         ...
 
-    def mark_captured(self, order_number: str) -> None:
-        """Note that the money has been taken; the order's payment is settled."""
+    def mark_captured(self, order_number: str, *, by_hand: bool = False) -> None:
+        """Note that the order is paid; its payment is settled, unless somebody only says so."""
         ...
 
     def mark_for_review(self, order_number: str) -> None:
@@ -287,8 +288,8 @@ class Leftovers(Protocol):
         """Look at these payments again later; ``told`` when somebody now sees to them."""
         ...
 
-    def unannounced(self, older_than: timedelta, most: int) -> list[UnannouncedOrder]:
-        """Orders whose event has not been told, oldest first."""
+    def unannounced(self, older_than: timedelta, most: int, skip: int) -> list[UnannouncedOrder]:
+        """Orders whose event has not been told, oldest first, but for the first ``skip``."""
         ...
 
 

@@ -5,10 +5,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from commerce.contract import DEFAULT_TASK_QUEUE
+from commerce.domain.model import first_problem
+
+PREFIX = "CHECKOUT_"
 
 
 class GatewayKind(StrEnum):
@@ -65,7 +68,7 @@ class Settings(BaseSettings):
         customer_audience: What ``aud`` of a customer token must say.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CHECKOUT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     data_dir: Path = Path(".checkout")
     database_url: SecretStr = SecretStr("")
@@ -125,6 +128,12 @@ class Settings(BaseSettings):
         if url:
             return url
         return f"sqlite:///{self.data_dir.absolute() / 'store.db'}"
+
+
+def wrong_setting(error: ValidationError) -> str:
+    """The first setting that is wrong, named by its variable, in one line without the value."""
+    name, colon, problem = first_problem(error).partition(":")
+    return f"{PREFIX}{name.upper()}{colon}{problem}"
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -4,14 +4,23 @@ import asyncio
 import os
 import sys
 
-from client import CheckoutClient, OrderPlaced, Pending, Refused
-from commerce.adapters.codec import PayloadEncryption
+from client import CheckoutClient, CheckoutUnavailableError, OrderPlaced, Pending, Refused
+from commerce.adapters.codec import CodecKeyError, PayloadEncryption
 
 
 async def main(cart_id: str, idempotency_key: str | None = None) -> None:
-    codec = PayloadEncryption.parse(os.environ["CHECKOUT_CODEC_KEYS"])
-    checkout = await CheckoutClient.connect(codec=codec)
-    match await checkout.place_order(cart_id, idempotency_key=idempotency_key):
+    keys = os.environ.get("CHECKOUT_CODEC_KEYS")
+    if not keys:
+        sys.exit("set CHECKOUT_CODEC_KEYS to the workers' keys: $(cat .checkout/codec.keys)")
+    try:
+        codec = PayloadEncryption.parse(keys)
+        checkout = await CheckoutClient.connect(codec=codec)
+        answer = await checkout.place_order(cart_id, idempotency_key=idempotency_key)
+    except CodecKeyError as error:
+        sys.exit(str(error))
+    except CheckoutUnavailableError as error:
+        sys.exit(f"{error}: is TEMPORAL_ADDRESS what 'checkout dev' prints?")
+    match answer:
         case OrderPlaced(order_number=number, token=token, total=total):
             print(f"order {number} over {total}, token {token}")  # noqa: T201
         case Refused(code=code, message=message, order_number=number):

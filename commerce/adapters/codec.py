@@ -24,6 +24,8 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
+from commerce.contract import UnreadablePayloadError
+
 VARIABLE = "CHECKOUT_CODEC_KEYS"
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
@@ -31,7 +33,7 @@ PLAIN = "plain"
 """In the place of a key: payloads that are not encrypted are read, and written if it is first."""
 
 REFUSED = b"binary/refused"
-"""The encoding of what a worker is handed for a payload that was not sealed under its keys."""
+"""The encoding of what a worker is handed for a payload that no key will ever open."""
 
 logger = logging.getLogger("checkout.codec")
 
@@ -45,7 +47,7 @@ class CodecKeyError(ValueError):
     """Keys that cannot be used; the message never repeats them."""
 
 
-class PayloadCodecError(Exception):
+class PayloadCodecError(UnreadablePayloadError):
     """A payload that is not what was sealed here; the message never repeats its content.
 
     Not an ``ApplicationError``: the SDK would fail the run for good, where a worker that is given
@@ -59,15 +61,21 @@ class PayloadEncryption(PayloadCodec):
     def __init__(self, keys: dict[str, bytes | None], *, for_worker: bool = False) -> None:
         """Args:
         keys: By id, the newest first; None under ``PLAIN``.
-        for_worker: A payload that is not encrypted, or that no key will ever open, becomes one
-            that nobody can read, instead of an error: a worker then drops such a signal and
-            rejects such an update, where an error would fail the run's task over and over. A key
-            that is not known is an error all the same: another worker may have it.
+        for_worker: A payload that no key will ever open (not encrypted, changed, or sealed in
+            another way) becomes one that nobody can read, instead of an error: a worker then
+            drops such a signal and rejects such an update, where an error would fail the run's
+            task over and over. A well-formed id of a key that is not known is an error all the
+            same: another worker may have it.
+
+        Raises:
+            CodecKeyError: There is no key, or one is too short or no random one.
         """
         if not any(keys.values()):
             raise CodecKeyError(f"{VARIABLE}: at least one key is needed")
         if any(key is not None and len(key) != KEY_BYTES for key in keys.values()):
             raise CodecKeyError(f"{VARIABLE}: keys must be {KEY_BYTES} bytes each")
+        if any(key is not None and len(set(key)) == 1 for key in keys.values()):
+            raise CodecKeyError(f"{VARIABLE}: a key is one byte over and over, not a random one")
         self._ciphers = {name: AESGCM(key) for name, key in keys.items() if key is not None}
         self._ids = tuple(keys)
         self._for_worker = for_worker
@@ -134,12 +142,13 @@ class PayloadEncryption(PayloadCodec):
             return payload if PLAIN in self._ids else self._refuse("a payload is not encrypted")
         metadata = payload.metadata
         if set(metadata) != _METADATA or metadata["encryption-cipher"] != CIPHER:
-            raise PayloadCodecError("a payload is encrypted in a way that is not known")
+            return self._refuse("a payload is encrypted in a way that is not known")
         name = metadata["encryption-key-id"].decode(errors="replace")
+        if name == PLAIN or not _KEY_ID.fullmatch(name):
+            return self._refuse("a payload's key is not known: its id is bad")
         cipher = self._ciphers.get(name)
         if cipher is None:
-            known = f"{name!r} is not in {VARIABLE}" if _KEY_ID.fullmatch(name) else "its id is bad"
-            raise PayloadCodecError(f"a payload's key is not known: {known}")
+            raise PayloadCodecError(f"a payload's key is not known: {name!r} is not in {VARIABLE}")
         if len(payload.data) < _NONCE_BYTES + _TAG_BYTES or payload.external_payloads:
             return self._refuse("an encrypted payload is cut short, or was added to")
         nonce, sealed = payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:]
@@ -158,6 +167,14 @@ class PayloadEncryption(PayloadCodec):
 def is_encrypted(payload: Payload) -> bool:
     """Whether a payload says that it was sealed by this codec."""
     return payload.metadata.get("encoding") == ENCODING
+
+
+def tell_of_plain(codec: PayloadEncryption) -> None:
+    """Say in the log of a process that starts what its keys let through unencrypted."""
+    if codec.ids[0] == PLAIN:
+        logger.error("nothing is encrypted: %s begins with %r", VARIABLE, PLAIN)
+    elif PLAIN in codec.ids:
+        logger.warning("payloads in plain text are read: %r is in %s", PLAIN, VARIABLE)
 
 
 def encrypted(converter: DataConverter, codec: PayloadCodec) -> DataConverter:

@@ -22,6 +22,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from commerce.adapters.temporal import RPC_TIMEOUT
 from commerce.contract import SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID, SWEEP_TYPE
 from commerce.settings import Settings
 
@@ -61,6 +62,16 @@ async def setup(client: Client, settings: Settings, *, attributes: bool = True) 
         return await _search_attributes(client) if attributes else ()
     except RPCError as error:
         raise SetupError(f"Temporal refuses: {error.message}") from error
+
+
+async def missing_attributes(client: Client) -> tuple[str, ...]:
+    """The search attributes that are not registered; none where Temporal does not tell."""
+    asked = ListSearchAttributesRequest(namespace=client.namespace)
+    try:
+        found = await client.operator_service.list_search_attributes(asked, timeout=RPC_TIMEOUT)
+    except RPCError:
+        return ()
+    return tuple(name for name in SEARCH_ATTRIBUTES if name not in found.custom_attributes)
 
 
 async def _search_attributes(client: Client) -> tuple[str, ...]:

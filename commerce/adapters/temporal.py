@@ -1,16 +1,20 @@
 """One way to connect to Temporal, for the worker, the GraphQL server and the command line."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Plugin
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
+from temporalio.service import RPCError
 
 from commerce.adapters.codec import encrypted
 
 DEFAULT_ADDRESS = "localhost:7233"
+RPC_TIMEOUT = timedelta(seconds=10)
 
 
 class TemporalUnreachableError(Exception):
@@ -51,4 +55,19 @@ async def connect(
     except (RuntimeError, ValueError) as error:
         raise TemporalUnreachableError(
             f"cannot reach Temporal at {config['target_host']}: {error}"
+        ) from error
+
+
+async def require_namespace(client: Client) -> None:
+    """The namespace is there, and we may use it.
+
+    Raises:
+        TemporalUnreachableError: It is not, or we may not.
+    """
+    asked = DescribeNamespaceRequest(namespace=client.namespace)
+    try:
+        await client.workflow_service.describe_namespace(asked, retry=True, timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        raise TemporalUnreachableError(
+            f"cannot use TEMPORAL_NAMESPACE {client.namespace!r}: {error.message}"
         ) from error

@@ -11,7 +11,7 @@ class OpenPayment(Model):
     """A payment that is not settled yet: money may be set aside or taken at the gateway.
 
     Attributes:
-        told: How often a sweep has had it looked after.
+        told: How often a sweep has had it looked after, or could not.
     """
 
     checkout_id: str

@@ -135,6 +135,13 @@ class PaymentClaim(Model):
     captured: bool = False
 
 
+class PaymentDue(Model):
+    """The payment that an order was created with, and how much it has to bring."""
+
+    payment_id: str
+    total: Money
+
+
 class PaymentEvent(Model):
     """A provider's word that a payment has changed: a reason to ask, never the answer."""
 

@@ -322,6 +322,16 @@ async def test_nothing_is_stuck_once_the_sweep_has_its_schedule(
         await until(has_swept)
         clean = await run("stuck")
         assert (clean.exit_code, clean.output) == (0, "nothing is stuck\n")
+        gone = workflow_id("gone")
+        await (await temporal.start_workflow("checkout", id=gone, task_queue="none")).terminate()
+
+        async def has_ended_badly() -> bool:
+            return (await stuck("gone"))[0] == "ended_badly"
+
+        await until(has_ended_badly)
+        ended = await run("stuck")
+        assert (ended.exit_code, gone in ended.output) == (0, True)
+        assert ended.output.endswith("nothing else is stuck\n")
         await schedule.pause(note="the gateway moves")
         paused = await run("stuck")
         assert paused.exit_code == 1

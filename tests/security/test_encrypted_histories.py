@@ -126,7 +126,7 @@ async def test_nothing_can_be_read_without_the_keys(world: World, path: str) -> 
     found = await kept(world, cart_id)
     assert found.plain == []
     assert found.encrypted > 8
-    secrets = [cart_id, customer, world.id("PAY"), "Canary Avenue", "Hold 1 items", *PEOPLE]
+    secrets = [cart_id, customer, world.id("PAY"), "Canary Avenue", "Hold 1 item", *PEOPLE]
     secrets += [answer.token] if isinstance(answer, OrderPlaced) else []
     for secret in secrets:
         assert secret.encode() not in found.history
@@ -136,7 +136,7 @@ async def test_nothing_can_be_read_without_the_keys(world: World, path: str) -> 
         assert each.stack_trace == ""
     assert bool(found.failures) is (path in ("failed", "aborted"))
     # with the keys: references, summaries, texts of failures, and still no people
-    for readable in (cart_id, customer, "Hold 1 items"):
+    for readable in (cart_id, customer, "Hold 1 item"):
         assert readable.encode() in found.readable
     for person in PEOPLE:
         assert person.encode() not in found.readable

@@ -117,7 +117,9 @@ def test_a_locked_cart_says_what_will_be_paid_and_nothing_of_people(shop: Shop) 
     locked = shop.lock(run)
     digest = shop.store.carts.snapshot(run, locked.digest).digest()
     total = usd("75.00")  # five at 10.00, and 5.00 each to ship them
-    assert locked == LockedCart(digest=digest, store_code="default", items=5, lines=2, total=total)
+    assert locked == LockedCart(
+        digest=digest, store_code="default", items=5, lines=2, skus=2, total=total
+    )
     found = shop.store.carts.find("cart")
     assert found is not None
     assert found[1] is CartStatus.LOCKED

@@ -458,6 +458,14 @@ def test_taking_the_money_is_noted_once(shop: Shop) -> None:
     assert orders.payment_to_capture("unknown") is None
 
 
+def test_an_order_that_is_paid_by_a_word_leaves_its_payment_to_be_looked_at(shop: Shop) -> None:
+    placed = paid_order(shop)
+    shop.store.orders.mark_captured(placed.order_number, by_hand=True)
+    assert status(shop, placed) is OrderStatus.PROCESSING
+    assert due(shop, placed) is None
+    assert shop.store.gauges.read().payments_unsettled == 1
+
+
 def test_an_order_in_review_still_has_its_payment_to_capture_which_ends_the_review(
     shop: Shop,
 ) -> None:

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
-from opentelemetry import propagate, trace
+from opentelemetry import propagate
 from temporalio.api.common.v1 import Header, Payload, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
@@ -22,7 +21,6 @@ from tests.world import DEADLINE, World, a_world
 
 @pytest_asyncio.fixture
 async def traced_world(tmp_path: Path) -> AsyncGenerator[World]:
-    provider = trace.get_tracer_provider()
     textmap = propagate.get_global_textmap()
     tracing = Tracing("worker", tmp_path / "spans.jsonl", to_collector=False)
     try:
@@ -36,7 +34,6 @@ async def traced_world(tmp_path: Path) -> AsyncGenerator[World]:
     finally:
         tracing.close()
         propagate.set_global_textmap(textmap)
-        del provider
 
 
 async def test_a_signal_with_a_poisoned_header_does_not_stop_a_run(traced_world: World) -> None:

@@ -336,6 +336,26 @@ async def test_a_payment_review_is_settled_in_each_way(world: World, way: str) -
     assert await status(world) == ("ordered" if is_paid else "payment_review", None)
 
 
+async def test_what_is_set_aside_for_an_order_that_is_paid_otherwise_is_not_forgotten(
+    world: World,
+) -> None:
+    cart_id = ready(world, COMPLETE, script="capture_declined")
+    answer = await order(world, COMPLETE)
+    assert isinstance(answer, OrderPlaced)
+    await in_review(world, answer.order_number)
+    await opened(world, "capture_payment")
+    await act(world, MARK_DONE_UPDATE, "capture_payment", "paid by bank transfer")
+    await world.handle(cart_id).result()
+    for what, left in (("open at the gateway, and the order is paid", 1), ("nothing open", 0)):
+        await world.client.payment_changed(cart_id, "PAY1")
+        assert (await world.handle(cart_id).result())["what"] == what
+        assert world.store.gauges.read().payments_unsettled == left
+        world.gateway.void("PAY1")
+    found = world.store.order_book.find(number=answer.order_number)
+    assert found is not None
+    assert found.status is OrderStatus.PROCESSING
+
+
 async def test_two_incidents_at_once_are_settled_one_by_one(world: World) -> None:
     ready(world, COMPLETE)
     world.faults.fail("announce_order", Mode.BEFORE, for_good=True)

@@ -21,11 +21,18 @@ from commerce.domain.money import Money
 from commerce.domain.payments import PaymentChoice
 
 _CHUNK = 500
+ERASED = "erased-"
+"""Begins what stands in the place of a customer's id, and of an idempotency key, once erased."""
 
 
 def locked_row(tx: Session, cart_id: str) -> CartRow | None:
     """The cart's row, nobody else's until the transaction ends."""
     return tx.scalars(select(CartRow).where(CartRow.id == cart_id).with_for_update()).one_or_none()
+
+
+def is_erased(row: CartRow) -> bool:
+    """Whether whose cart it was has been erased: nothing may be written for a request of theirs."""
+    return row.customer_id is not None and row.customer_id.startswith(ERASED)
 
 
 def read_view(

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+_URL = "CHECKOUT_DATABASE_URL"
 BUSY_TIMEOUT_S = 10
 """How long a statement waits for another's lock before it fails and its activity is retried."""
 
@@ -29,6 +30,10 @@ class StoreRuleError(SQLAlchemyError):
     """A constraint that was broken, by name: the database's own text would show the row."""
 
 
+class StoreUrlError(ValueError):
+    """A database URL that cannot be used; the message repeats nothing of it."""
+
+
 class Database:
     """An engine, its clock, and one way to open a transaction.
 
@@ -43,6 +48,9 @@ class Database:
         Args:
             url: SQLAlchemy URL: ``sqlite:///path`` or ``postgresql+psycopg://...``.
             now: The clock: holds and locks expire by it.
+
+        Raises:
+            StoreUrlError: The URL is something else.
         """
         self.now = now
         if url.startswith("sqlite"):
@@ -159,9 +167,16 @@ def _sqlite(file: str, begin: str, connections: int, query_only: str = "OFF") ->
 
 
 def _postgresql(url: str) -> Engine:
-    parsed = make_url(url)
+    if url.count("@") > 1:  # a piece of the password would be taken for the host, and shown
+        raise StoreUrlError(f"{_URL}: @ : / ? and # in a password must be percent-encoded")
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreUrlError(f"{_URL}: must read postgresql://user:password@host/name") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername != "postgresql+psycopg":
+        raise StoreUrlError(f"{_URL}: must begin with postgresql:// or sqlite:///")
     return create_engine(
         parsed,
         pool_size=16,

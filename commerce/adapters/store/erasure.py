@@ -1,17 +1,17 @@
 """Erasure: who a person was is taken out of the store; what was sold, when and for how much stays.
 
-A customer's id becomes a pseudonym, never nothing: a cart without a customer is a guest's, and
-opens to whoever knows its id.
+Every cart of theirs, a guest's as well, gets a pseudonym for its customer: nobody opens it again,
+and a checkout of it that comes late is known by it and writes nothing (``is_erased``).
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import Any
+import unicodedata
+from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, delete, false, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.cart_rows import locked_row
+from commerce.adapters.store.cart_rows import ERASED, locked_row
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import AnswerRow, CartRow, CustomerCartRow, OrderRow
@@ -19,8 +19,8 @@ from commerce.domain.addresses import Address
 from commerce.domain.carts import CartStatus
 from commerce.domain.model import Model
 
-PREFIX = "erased-"
-"""Of what stands in the place of customers' ids and of idempotency keys, which may tell a name."""
+_ROWS_AT_A_TIME = 1000
+_TABLES = ((CartRow, CartRow.id), (OrderRow, OrderRow.cart_id))
 
 
 class Erased(Model):
@@ -30,6 +30,8 @@ class Erased(Model):
         answers: Idempotency keys: a call repeated under one of them is a new call.
         customers: Other customers whose carts the e-mail address was in: they may be the same
             person, and the rest of their data is still there.
+        guests: Carts and orders of guests, still there, with an e-mail address that was erased:
+            they may be the same person's.
         under_way: Carts that were left alone, because a checkout has locked them.
         rewritten: Whether no remnant is left in the free space of the database file. PostgreSQL
             clears its own by vacuuming.
@@ -39,6 +41,7 @@ class Erased(Model):
     orders: int
     answers: int
     customers: tuple[str, ...]
+    guests: tuple[int, int]
     under_way: tuple[str, ...]
     rewritten: bool
 
@@ -56,32 +59,39 @@ class SqlErasure:
         E-mail, names, addresses (but for the country), telephone, purchase order number, customer
         id and idempotency keys go; lines, amounts, numbers, times and payment references stay.
         """
+        address = {_folded(email)} - {""}
         with self._database.transaction() as tx:
-            mine = CustomerCartRow.customer_id == customer_id
-            tx.scalars(select(CustomerCartRow).where(mine).with_for_update()).all()  # before carts
-            rows, under_way = self._lock_carts(tx, _carts_of(tx, customer_id, email))
+            ids = _who_gave(tx, address)
+            pointers = _lock_pointers(tx, customer_id, ids)  # before carts, as everybody does
+            ids |= _of_customer(tx, customer_id)
+            rows, under_way = self._lock_carts(tx, sorted(ids))
+            orders = list(
+                tx.scalars(select(OrderRow).where(OrderRow.cart_id.in_([row.id for row in rows])))
+            )
             customers = {row.customer_id for row in rows if row.customer_id} - {customer_id}
-            pseudonym = f"{PREFIX}{secrets.token_hex(8)}"
+            given = {_folded(each.email) for each in (*rows, *orders) if each.email}
+            guests = _guests(tx, _who_gave(tx, given - address) - ids)
+            pseudonym = f"{ERASED}{secrets.token_hex(8)}"
             for row in rows:
                 _clear_cart(row, pseudonym)
-            ids = [row.id for row in rows]
-            orders = list(tx.scalars(select(OrderRow).where(OrderRow.cart_id.in_(ids))))
             for order in orders:
                 _clear_order(order, pseudonym)
-            of_these = CustomerCartRow.cart_id.in_(ids)
-            which = of_these if under_way else or_(of_these, mine)
-            tx.execute(delete(CustomerCartRow).where(which))
-            answers = _rename_keys(tx, ids)
+            erased = {row.id for row in rows}
+            for pointer in pointers:
+                if pointer.cart_id in erased or not under_way:
+                    tx.delete(pointer)
+            answers = _rename_keys(tx, erased)
         return Erased(
             carts=len(rows),
             orders=len(orders),
             answers=answers,
-            customers=tuple(sorted(each for each in customers if not each.startswith(PREFIX))),
+            customers=tuple(sorted(customers)),
+            guests=guests,
             under_way=tuple(under_way),
             rewritten=self._database.rewrite(),
         )
 
-    def _lock_carts(self, tx: Session, ids: Sequence[str]) -> tuple[list[CartRow], list[str]]:
+    def _lock_carts(self, tx: Session, ids: Iterable[str]) -> tuple[list[CartRow], list[str]]:
         """The carts that can be erased, and the ids of those that a checkout works on."""
         now = self._database.now()
         rows: list[CartRow] = []
@@ -97,21 +107,50 @@ class SqlErasure:
         return rows, under_way
 
 
-def _carts_of(tx: Session, customer_id: str, email: str) -> list[str]:
-    """In the order of their ids, in which everybody locks them."""
+def _folded(email: str) -> str:
+    """Without capitals, accents written in one way: databases do that for ASCII at best."""
+    return unicodedata.normalize("NFC", email).lower()
+
+
+def _who_gave(tx: Session, addresses: set[str]) -> set[str]:
+    """The ids of the carts with one of these e-mail addresses in them or in their orders."""
     found: set[str] = set()
-    for table, cart_id in ((CartRow, CartRow.id), (OrderRow, OrderRow.cart_id)):
-        of_person = or_(
-            table.customer_id == customer_id if customer_id else false(),
-            _is_email(table.email, email) if email else false(),
-        )
-        found.update(tx.scalars(select(cart_id).where(of_person)))
-    return sorted(found)
+    for table, cart_id in _TABLES if addresses else ():
+        every = select(cart_id, table.email).where(table.email.is_not(None))
+        rows = tx.execute(every.execution_options(yield_per=_ROWS_AT_A_TIME))
+        found.update(each for each, email in rows if email and _folded(email) in addresses)
+    return found
 
 
-def _is_email(column: Any, email: str) -> ColumnElement[bool]:
-    """Whichever way it was capitalized; SQLite knows only ASCII's capitals."""
-    return or_(column == email, func.lower(column) == email.lower())
+def _of_customer(tx: Session, customer_id: str) -> set[str]:
+    found: set[str] = set()
+    for table, cart_id in _TABLES if customer_id else ():
+        found.update(tx.scalars(select(cart_id).where(table.customer_id == customer_id)))
+    return found
+
+
+def _lock_pointers(tx: Session, customer_id: str, cart_ids: Iterable[str]) -> list[CustomerCartRow]:
+    """Which carts the customer, and whoever else has one of these, fills."""
+    mine = CustomerCartRow.customer_id == customer_id
+    which = (
+        select(CustomerCartRow)
+        .where(or_(mine, CustomerCartRow.cart_id.in_(cart_ids)))
+        .order_by(CustomerCartRow.customer_id, CustomerCartRow.store_code)
+    )
+    return list(tx.scalars(which.with_for_update()))
+
+
+def _guests(tx: Session, cart_ids: Iterable[str]) -> tuple[int, int]:
+    """How many of the carts, and of their orders, are guests'."""
+    carts, orders = (
+        tx.scalars(
+            select(func.count())
+            .select_from(table)
+            .where(cart_id.in_(cart_ids), table.customer_id.is_(None))
+        ).one()
+        for table, cart_id in _TABLES
+    )
+    return carts, orders
 
 
 def _clear_cart(row: CartRow, pseudonym: str) -> None:
@@ -121,8 +160,7 @@ def _clear_cart(row: CartRow, pseudonym: str) -> None:
     row.snapshot = row.snapshot_digest = None
     row.email = row.shipping_address = row.billing_address = None
     row.purchase_order_number = ""
-    if row.customer_id is not None:
-        row.customer_id = pseudonym
+    row.customer_id = pseudonym
 
 
 def _clear_order(order: OrderRow, pseudonym: str) -> None:
@@ -140,15 +178,16 @@ def _country_of(address: Address) -> Address:
 
 
 def _rename_keys(tx: Session, cart_ids: Iterable[str]) -> int:
-    keys = tx.scalars(
-        select(AnswerRow.idempotency_key).where(
-            AnswerRow.cart_id.in_(cart_ids), ~AnswerRow.idempotency_key.startswith(PREFIX)
-        )
-    ).all()
+    """A fingerprint is of who asked for what: it could be guessed."""
+    which = select(AnswerRow.idempotency_key).where(AnswerRow.cart_id.in_(cart_ids))
+    keys = tx.scalars(which).all()
     for key in keys:
         tx.execute(
             update(AnswerRow)
             .where(AnswerRow.idempotency_key == key)
-            .values(idempotency_key=f"{PREFIX}{secrets.token_hex(16)}")
+            .values(
+                idempotency_key=f"{ERASED}{secrets.token_hex(16)}",
+                fingerprint=secrets.token_hex(16),
+            )
         )
     return len(keys)

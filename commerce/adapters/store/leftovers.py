@@ -73,9 +73,12 @@ class SqlLeftovers:
                 .execution_options(synchronize_session=False)
             )
 
-    def unannounced(self, older_than: timedelta, most: int) -> list[UnannouncedOrder]:
-        """Orders whose event has not been told, oldest first."""
-        query = self._unannounced(older_than).order_by(OutboxRow.created_at).limit(most)
+    def unannounced(
+        self, older_than: timedelta, most: int, skip: int = 0
+    ) -> list[UnannouncedOrder]:
+        """Orders whose event has not been told, oldest first, but for the first ``skip``."""
+        oldest_first = OutboxRow.created_at, OrderRow.number
+        query = self._unannounced(older_than).order_by(*oldest_first).offset(skip).limit(most)
         with self._database.reading() as tx:
             rows = tx.execute(query).all()
         return [UnannouncedOrder(order_number=row[0], checkout_id=row[1]) for row in rows]

@@ -20,7 +20,7 @@ from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.orders import OrderStatus, order_number
-from commerce.domain.payments import PAID_AT_GATEWAY, ClaimStatus, PaymentChoice
+from commerce.domain.payments import PAID_AT_GATEWAY, ClaimStatus, PaymentChoice, PaymentDue
 from commerce.domain.stock import demand
 
 _UNCAPTURED = (OrderStatus.PENDING, OrderStatus.PAYMENT_REVIEW)
@@ -163,17 +163,21 @@ class SqlOrders:
         )
         return order
 
-    def payment_to_capture(self, order_number: str) -> str | None:
+    def payment_to_capture(self, order_number: str) -> PaymentDue | None:
         """The payment that the order was created with, while it has not been captured."""
         with self._database.transaction() as tx:
-            return tx.scalars(
-                select(OrderRow.payment_id).where(
+            order = tx.scalars(
+                select(OrderRow).where(
                     OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED)
                 )
             ).one_or_none()
+        if order is None or order.payment_id is None:
+            return None
+        total = Money(amount_minor=order.grand_total_minor, currency=order.currency)
+        return PaymentDue(payment_id=order.payment_id, total=total)
 
-    def mark_captured(self, order_number: str) -> None:
-        """Note that the money has been taken; the order's payment is settled."""
+    def mark_captured(self, order_number: str, *, by_hand: bool = False) -> None:
+        """Note that the order is paid; its payment is settled, unless somebody only says so."""
         with self._database.transaction() as tx:
             payment_id = tx.scalars(
                 update(OrderRow)
@@ -181,7 +185,7 @@ class SqlOrders:
                 .values(status=OrderStatus.PROCESSING)
                 .returning(OrderRow.payment_id)
             ).one_or_none()
-            if payment_id:
+            if payment_id and not by_hand:
                 settle(tx, payment_id, self._database.now())
 
     def mark_for_review(self, order_number: str) -> None:

@@ -44,7 +44,8 @@ _ACTIVITY = {
     "attempt": "attempt",
 }
 _TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-_WORD = re.compile(r"[^\s'\"<>(),;]+")
+_WORD = re.compile(r"""(?:"(?:[^"\\]|\\.){0,64}"@)?[^\s'"<>(),;]+""")
+_AT = re.compile(r"@|%(?:25)*40")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 logger = logging.getLogger("checkout.process")
@@ -59,7 +60,7 @@ def set_trace_id(of_current: Callable[[], str]) -> None:
 
 def without_addresses(text: str) -> str:
     """The text without e-mail addresses and URLs with a password, should one get into it."""
-    return _WORD.sub(_unless_address, text) if "@" in text else text
+    return _WORD.sub(_unless_address, text) if _AT.search(text) else text
 
 
 class JsonLines(JsonFormatter):
@@ -107,8 +108,12 @@ class TextLines(logging.Formatter):
         ei: tuple[type[BaseException], BaseException, TracebackType | None]
         | tuple[None, None, None],
     ) -> str:
-        """The traceback."""
-        return without_addresses(super().formatException(ei))
+        """The traceback, indented: whatever an error says, no line of it looks like a record."""
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 (logging's name)
+        """The stack, indented."""
+        return _indented(super().formatStack(stack_info))
 
 
 def configure(process: str, log_format: LogFormat) -> None:
@@ -182,13 +187,18 @@ def _where() -> dict[str, object]:
 
 
 def _unless_address(word: re.Match[str]) -> str:
-    return "[hidden]" if word.group().find("@") > 0 else word.group()
+    return "[hidden]" if _AT.search(word.group(), 1) else word.group()
 
 
 def _shown(value: object) -> object:
     if isinstance(value, bool | int | float):
         return value
     return without_addresses(str(value))[:MAX_FIELD_CHARS]
+
+
+def _indented(text: str) -> str:
+    lines = without_addresses(text).split("\n")
+    return "\n".join(f"  {_CONTROL.sub(_escaped, line)}" for line in lines)
 
 
 def _escaped(found: re.Match[str]) -> str:

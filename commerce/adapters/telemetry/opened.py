@@ -33,7 +33,7 @@ class Telemetry:
 
     def __init__(self, runtime: Runtime, tracing: "Tracing | None", has_metrics: bool) -> None:
         self.runtime = runtime
-        self.plugins: Sequence[Plugin] = (tracing.plugin,) if tracing else ()
+        self.plugins: Sequence[Plugin] = tracing.plugins if tracing else ()
         self.has_metrics = has_metrics
         self._tracing = tracing
 

@@ -18,10 +18,12 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
+from temporalio.plugin import SimplePlugin
 
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.traced import STATEMENT, SYSTEM, trace_statements
 from commerce.adapters.telemetry import logs
+from commerce.adapters.telemetry.headers import CheckedHeaders
 from commerce.adapters.telemetry.http import Done, Scope
 
 FLUSH_MS = 1_000
@@ -70,7 +72,8 @@ class Tracing:
             self._provider.add_span_processor(processor)
         trace.set_tracer_provider(self._provider)
         self._tracer = trace.get_tracer("checkout")
-        self.plugin = OpenTelemetryPlugin(add_temporal_spans=True)
+        tracing = OpenTelemetryPlugin(add_temporal_spans=True)
+        self.plugins = (SimplePlugin("CheckedHeaders", interceptors=[CheckedHeaders()]), tracing)
         logs.set_trace_id(_current_trace_id)
 
     def watch(self, database: Database) -> None:
