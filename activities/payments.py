@@ -214,9 +214,10 @@ class PaymentActivities:
     async def settle_payment(self, notice: PaymentNotice) -> Settled:
         """Settle a payment that changed, and that no checkout of its cart uses.
 
-        The payment of an order is captured, unless that is paid; one that a checkout has claimed or given up, and that
-        became no order, is voided or refunded. Any other is the shopper's, and stays. Only a run
-        under the cart's own workflow id may ask for it: no checkout can run beside that.
+        The payment of an order is captured, unless the order is paid; one that a checkout has
+        claimed or given up, and that became no order, is voided or refunded. Any other is the
+        shopper's, and stays. Only a run under the cart's own workflow id may ask for it: no
+        checkout can run beside that.
 
         Idempotent by asking first, and by keys of the payment. Needs no undo.
         """

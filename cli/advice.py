@@ -64,7 +64,7 @@ ADVICE = {
         means="a payment changed at the gateway after its checkout, and is not settled",
         retry="ask the gateway again; capture it for its order, else void or refund it",
         skip="end the run; the sweep tries later",
-        mark_done="you settled it at the gateway; nobody looks at it again",
+        mark_done="you settled it at the gateway; an order's payment is asked for once more",
     ),
 }
 """By step; a capture that is refused is ``PAYMENT_REVIEW``."""

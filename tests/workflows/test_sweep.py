@@ -71,13 +71,15 @@ def payment_of(cart_id: str) -> str:
     return f"PAY-{cart_id}"
 
 
-async def started(world: World, cart_id: str, script: Any = "approved") -> None:
+async def started(
+    world: World, cart_id: str, script: Any = "approved", deadline: timedelta = SHORT
+) -> None:
     """A checkout under way; nobody waits for its answer."""
     world.store.carts.save(cart(cart_id))
     world.pay(cart_id, "15.00", id=payment_of(cart_id), script=script)
     key = f"key-{cart_id}"
     answer = await world.client.complete_order(
-        cart_id, payment_of(cart_id), idempotency_key=key, deadline=SHORT
+        cart_id, payment_of(cart_id), idempotency_key=key, deadline=deadline
     )
     assert isinstance(answer, Pending | OrderPlaced)
 
@@ -118,7 +120,7 @@ async def authorized(world: World, cart_id: str) -> None:
 
 
 async def pending(world: World, cart_id: str) -> None:
-    await started(world, cart_id, PENDING)
+    await started(world, cart_id, PENDING, DEADLINE)  # or a start is on its way after the terminate
     await until(stands(world, cart_id, PaymentStatus.PENDING))
 
 
