@@ -83,13 +83,17 @@ async def a_dev(data_dir: Path) -> AsyncGenerator[Dev]:
     )  # fmt: skip
     assert process.stdout
     output: list[str] = []
-    async for line in process.stdout:
-        output.append(line.decode())
-        if "ready" in output[-1]:
-            break
-    store = open_store(load_settings(data_dir))
-    yield Dev(process, data_dir, output, store)
-    store.database.close()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    try:
+        async for line in process.stdout:
+            output.append(line.decode())
+            if "ready" in output[-1]:
+                break
+        store = open_store(load_settings(data_dir))
+        try:
+            yield Dev(process, data_dir, output, store)
+        finally:
+            store.database.close()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
