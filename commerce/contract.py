@@ -68,6 +68,9 @@ class CheckoutStatus(StrEnum):
 ANOTHER_REQUEST = "AnotherRequestRuns"
 """Error type of an ``answer`` turned away: another request for the cart is under way."""
 
+REFUSED_ENCODING = b"binary/refused"
+"""The encoding of what a worker is handed for a payload that should have been encrypted."""
+
 INVALID_INPUT = "InvalidInput"
 """Error type of a run, or an ``answer``, whose request the worker cannot read."""
 

@@ -11,7 +11,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from commerce.contract import INVALID_INPUT, CheckoutRequest
+    from commerce.contract import INVALID_INPUT, REFUSED_ENCODING, CheckoutRequest
     from commerce.domain.model import first_problem
 
 
@@ -27,6 +27,8 @@ class CheckedPayloadConverter(PydanticPayloadConverter):
             ApplicationError: A request has a wrong shape; its content is not repeated. Anything
                 else of a wrong shape fails the task, which is retried: a newer worker may read it.
         """
+        if type_hints is None:  # details of a failure: the server writes some itself, in plain text
+            payloads = [_NOTHING if _is_refused(each) else each for each in payloads]
         if type_hints != [CheckoutRequest]:
             return super().from_payloads(payloads, type_hints)
         try:
@@ -38,6 +40,13 @@ class CheckedPayloadConverter(PydanticPayloadConverter):
         if values == [None]:
             raise _invalid("nothing given")
         return values
+
+
+_NOTHING = Payload(metadata={"encoding": b"binary/null"})
+
+
+def _is_refused(payload: Payload) -> bool:
+    return payload.metadata.get("encoding") == REFUSED_ENCODING
 
 
 def _invalid(why: str) -> ApplicationError:

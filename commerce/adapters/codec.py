@@ -24,16 +24,13 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
-from commerce.contract import UnreadablePayloadError
+from commerce.contract import REFUSED_ENCODING, UnreadablePayloadError
 
 VARIABLE = "CHECKOUT_CODEC_KEYS"
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
 PLAIN = "plain"
 """In the place of a key: payloads that are not encrypted are read, and written if it is first."""
-
-REFUSED = b"binary/refused"
-"""The encoding of what a worker is handed for a payload that no key will ever open."""
 
 logger = logging.getLogger("checkout.codec")
 
@@ -160,7 +157,7 @@ class PayloadEncryption(PayloadCodec):
     def _refuse(self, why: str) -> Payload:
         if self._for_worker:
             logger.warning("%s: it is not read", why)
-            return Payload(metadata={"encoding": REFUSED})
+            return Payload(metadata={"encoding": REFUSED_ENCODING})
         raise PayloadCodecError(why)
 
 

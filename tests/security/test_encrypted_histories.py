@@ -27,6 +27,7 @@ from client import (
     CheckoutUnavailableError,
     OrderPlaced,
     Pending,
+    RefusalReason,
     Refused,
     Shopper,
 )
@@ -368,3 +369,26 @@ async def test_a_worker_without_the_key_waits_for_one_that_has_it(
             while isinstance(answer, Pending):
                 answer = await answer.wait(DEADLINE)
         assert isinstance(answer, OrderPlaced)
+
+
+async def test_an_abort_while_a_step_waits_for_its_next_attempt_is_carried_out(
+    world: World,
+) -> None:
+    """The server itself writes, in plain text, that the step had not begun when it was stopped."""
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id))
+    world.pay(cart_id, "15.00")
+    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    call = world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE)
+    asked = asyncio.create_task(call)
+    while True:
+        if world.faults.failed["verify_payment"] >= 5:  # now it waits for seconds
+            break
+        await asyncio.sleep(0.05)
+    await world.abort(cart_id, "the shopper called")
+    answer = await asked
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.ABORTED
+    history = await world.handle(cart_id).fetch_history()
+    assert b"ACTIVITY_ID_NOT_STARTED" in b"".join(e.SerializeToString() for e in history.events)
+    world.assert_clean(orders=0)

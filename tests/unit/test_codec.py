@@ -16,17 +16,16 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, FailureError
 
 from commerce.adapters.codec import (
-    REFUSED,
     CodecKeyError,
     PayloadCodecError,
     PayloadEncryption,
     encrypted,
     tell_of_plain,
 )
-from commerce.contract import INVALID_INPUT
+from commerce.contract import INVALID_INPUT, REFUSED_ENCODING
 from tests.replay.record import HISTORIES
 from tests.replay.test_replay import history, replayer
-from workflows.payloads import checkout_data_converter
+from workflows.payloads import CheckedPayloadConverter, checkout_data_converter
 
 OLD, NEW = PayloadEncryption.new_key("old"), PayloadEncryption.new_key("new")
 CODEC = PayloadEncryption.parse(NEW)
@@ -188,7 +187,7 @@ async def test_a_worker_gets_nothing_of_what_no_key_will_ever_open() -> None:
     [changed] = await worker.encode([PLAIN])
     changed.data = changed.data[:-1] + bytes([changed.data[-1] ^ 1])
     for payload in (PLAIN, changed, *await never_sealed()):
-        assert await worker.decode([payload]) == [Payload(metadata={"encoding": REFUSED})]
+        assert await worker.decode([payload]) == [Payload(metadata={"encoding": REFUSED_ENCODING})]
         with pytest.raises(KeyError, match="binary/refused"):
             await worker_converter().decode([payload], [str])
 
@@ -318,3 +317,10 @@ def test_keys_that_let_plain_text_in_are_told_of(
 def test_a_new_key_is_new() -> None:
     assert PayloadEncryption.parse(PayloadEncryption.new_key()).ids == ("1",)
     assert PayloadEncryption.new_key() != PayloadEncryption.new_key()
+
+
+async def test_what_the_server_writes_itself_stops_no_worker() -> None:
+    """A step that is cancelled before it began has details in plain text, by the server's hand."""
+    plain = Payload(metadata={"encoding": b"json/plain"}, data=b'"ACTIVITY_ID_NOT_STARTED"')
+    worker = PayloadEncryption.parse(PayloadEncryption.new_key(), for_worker=True)
+    assert CheckedPayloadConverter().from_payloads(await worker.decode([plain])) == [None]
