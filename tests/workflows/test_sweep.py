@@ -41,7 +41,7 @@ from tests.world import DEADLINE, World, a_world
 State = Callable[[World, str], Awaitable[None]]
 """Brings a cart's checkout into a state, and leaves it there."""
 
-SHORT = timedelta(milliseconds=100)
+SHORT = timedelta(seconds=1)
 PENDING: dict[str, Any] = {"authorize": "pending_shopper"}
 VOID_FAILS: dict[str, Any] = {"faults": [{"call": "void", "mode": "fail_before", "times": 1000}]}
 DOWN: dict[str, Any] = {
@@ -162,15 +162,15 @@ async def terminated(world: World, cart_id: str, state: State) -> None:
     done = asyncio.Event()
 
     async def terminate() -> None:
+        call.cancel()  # a caller who hears of the terminate asks again
+        await asyncio.wait([call])
         await world.handle(cart_id).terminate("the test's operator")
         done.set()
 
     world.faults.on(step, terminate, run=workflow_id(cart_id))
     failing(world, step, cart_id, for_good=True)
-    call = asyncio.create_task(started(world, cart_id))
+    call = asyncio.create_task(started(world, cart_id, deadline=DEADLINE))
     await asyncio.wait_for(done.wait(), DEADLINE.total_seconds())
-    call.cancel()
-    await asyncio.wait([call])
 
 
 def wait_until_old(world: World) -> None:
