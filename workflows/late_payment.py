@@ -34,14 +34,7 @@ class LatePaymentWorkflow(SettlesIncidents):
     @workflow.run
     async def run(self, notice: PaymentNotice) -> Settled:
         """Capture what belongs to an order, and give back what belongs to none."""
-        settled = Settled(what="")
-        while self._changed:
-            payment_id, _ = self._changed.popitem()
-            changed = PaymentNotice(cart_id=notice.cart_id, payment_id=payment_id)
-            done = await settle_changed(self._incidents, self._shown, changed)
-            if done is None:  # an operator's word is final
-                self._changed.pop(payment_id, None)
-            settled = done or Settled(what="settled by an operator")
+        settled = await settle_changed(self._incidents, self._shown, notice.cart_id, self._changed)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return settled
 

@@ -20,7 +20,7 @@ def count_outcome(operation: Operation, outcome: Outcome, failed: bool) -> None:
 
 
 def count_money(what: str, money: Money) -> None:
-    """Money was ``ordered``, ``captured`` or ``voided``, in minor units of its currency."""
+    """Money was ``ordered`` or ``captured``, in minor units of its currency."""
     workflow.metric_meter().create_counter(
         "checkout_money_minor", "Money, in minor units of its currency"
     ).add(money.amount_minor, {"what": what, "currency": money.currency})

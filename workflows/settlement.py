@@ -29,14 +29,35 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def settle_changed(
-    incidents: OpenIncidents, shown: Shown, notice: PaymentNotice
-) -> Settled | None:
-    """Settle a payment that changed and that no checkout uses; None if an operator has."""
-    by_hand = DoneByHand(step=SETTLE_PAYMENT.name, notice=notice)
-    summary = "Settle a payment that came late"
-    settled, _ = await incidents.run(SETTLE_PAYMENT, notice, summary, by_hand)
-    if settled:
-        shown.tell(f"a payment that came late: {settled.what}")
+    incidents: OpenIncidents,
+    shown: Shown,
+    cart_id: str,
+    changed: dict[str, None],
+    except_for: str | None = None,
+) -> Settled:
+    """Settle the payments of a cart that changed and that no checkout uses; the last of them.
+
+    Args:
+        incidents: Of the run.
+        shown: Of the run.
+        cart_id: The cart.
+        changed: Taken from until it is empty; it may grow meanwhile.
+        except_for: Passed over.
+    """
+    settled = Settled(what="")
+    while changed:
+        payment_id, _ = changed.popitem()
+        if payment_id == except_for:
+            continue
+        notice = PaymentNotice(cart_id=cart_id, payment_id=payment_id)
+        by_hand = DoneByHand(step=SETTLE_PAYMENT.name, notice=notice)
+        summary = "Settle a payment that came late"
+        done, _ = await incidents.run(SETTLE_PAYMENT, notice, summary, by_hand)
+        if done:
+            shown.tell(f"a payment that came late: {done.what}")
+        else:
+            changed.pop(payment_id, None)  # an operator's word is final
+        settled = done or Settled(what="settled by an operator")
     return settled
 
 
@@ -152,14 +173,8 @@ class Settlement:
 
     async def changed_payments(self, except_for: str = "") -> None:
         """Settle the payments of the cart that changed meanwhile; not the one it is paid with."""
-        while self._changed:
-            payment_id, _ = self._changed.popitem()
-            if payment_id == except_for:
-                continue
-            cart_id = self._checkout.request.cart_id
-            notice = PaymentNotice(cart_id=cart_id, payment_id=payment_id)
-            if await settle_changed(self._incidents, self._shown, notice) is None:
-                self._changed.pop(payment_id, None)  # an operator's word is final
+        cart_id = self._checkout.request.cart_id
+        await settle_changed(self._incidents, self._shown, cart_id, self._changed, except_for)
 
     def _by_hand(self, step: str, order: PlacedOrder) -> DoneByHand:
         return DoneByHand(step=step, checkout=self._checkout, order_number=order.order_number)
