@@ -81,8 +81,11 @@ def advice(incident: Incident) -> Advice:
 def commands(workflow_id: str, incident: Incident) -> tuple[tuple[str, str], ...]:
     """Commands that settle it, each with what it does."""
     target, wise = f"{workflow_id} {incident.step}", advice(incident)
+    retry = (f"checkout retry {target}", wise.retry)
+    if incident.only_retry:
+        return (retry,)
     return (
-        (f"checkout retry {target}", wise.retry),
+        retry,
         (f"checkout skip {target} --reason ...", wise.skip),
         (f"checkout mark-done {target} --reason ...", wise.mark_done),
     )

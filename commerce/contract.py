@@ -328,12 +328,14 @@ class Incident(Message):
         since: When the workflow gave up for the first time.
         tries: How often it was tried again since.
         why: The kind of the last failure, never its text.
+        only_retry: Why nothing but another try settles it; empty when other ways do.
     """
 
     step: str
     since: AwareDatetime
     tries: int = 0
     why: str = ""
+    only_retry: str = ""
 
 
 class Incidents(Message):

@@ -49,7 +49,6 @@ class Case:
 
     Attributes:
         if_skipped: What the run is in when its step is skipped; None is as before.
-        only_retry: Why nothing else will do; empty when it will.
         ended: How it was settled; empty while it is open.
     """
 
@@ -61,7 +60,6 @@ class Case:
     taken: int = 0
     answered: int = 0
     if_skipped: CheckoutStatus | None = None
-    only_retry: str = ""
     ended: str = ""
 
 
@@ -99,8 +97,7 @@ class OpenIncidents:
             try:
                 result = await step.run(arg, summary)
             except StepError as error:
-                case = self.failed(case, error, by_hand)
-                case.only_retry = only_retry
+                case = self.failed(case, error, by_hand, only_retry=only_retry)
             else:
                 if case:
                     self.settled(case)
@@ -114,14 +111,22 @@ class OpenIncidents:
         error: StepError,
         by_hand: DoneByHand,
         status: CheckoutStatus = CheckoutStatus.INCIDENT,
+        only_retry: str = "",
     ) -> Case:
         """A step did not succeed, for the first time or again.
 
         Args:
+            case: Its incident; None for the first time.
+            error: How it failed.
+            by_hand: What the store is told when an operator has done it.
             status: What is shown; a payment review stays one, whatever is said later.
+            only_retry: As for ``run``.
         """
         if case is None:
-            return self._opened(error, by_hand, status)
+            incident = Incident(
+                step=error.step, since=workflow.now(), why=error.why, only_retry=only_retry
+            )
+            return self._opened(incident, error, by_hand, status)
         case.answered = case.taken
         tries = case.incident.tries + 1
         case.incident = case.incident.model_copy(update={"tries": tries, "why": error.why})
@@ -132,8 +137,9 @@ class OpenIncidents:
         self._shown.tell(f"{case.incident.step} failed again{error.told}")
         return case
 
-    def _opened(self, error: StepError, by_hand: DoneByHand, status: CheckoutStatus) -> Case:
-        incident = Incident(step=error.step, since=workflow.now(), why=error.why)
+    def _opened(
+        self, incident: Incident, error: StepError, by_hand: DoneByHand, status: CheckoutStatus
+    ) -> Case:
         in_review = status is CheckoutStatus.PAYMENT_REVIEW
         case = Case(incident, by_hand, status, FIRST_REVIEW if in_review else FIRST_RETRY)
         self._cases[error.step] = case
@@ -217,7 +223,7 @@ class OpenIncidents:
         if act.step not in self._cases:
             known = ", ".join(self._cases) or "none"
             raise ApplicationError(f"no open incident of {act.step!r}; open are: {known}")
-        only_retry = self._cases[act.step].only_retry
+        only_retry = self._cases[act.step].incident.only_retry
         if wants_reason and only_retry:
             raise ApplicationError(f"{only_retry}: only another try settles it")
         if wants_reason and not act.reason.strip():

@@ -123,13 +123,15 @@ def _advice(incident: Incident) -> str:
     target = f"{workflow.info().workflow_id} {incident.step}"
     why = f" ({incident.why})" if incident.why else ""
     again = f", also when tried again {counted(incident.tries, 'time')}" if incident.tries else ""
+    others = (
+        f"checkout skip {target} \\\n  --reason ...\n"
+        f"checkout mark-done {target} \\\n  --reason ...\n"
+    )
     return (
         f"## Incident: {incident.step}\n\n"
         f"Fails since {incident.since:%Y-%m-%d %H:%M:%S} UTC{why}{again}. It is tried again by"
         " itself, now and then. To settle it:\n\n```\n"
-        f"checkout retry {target}\n"
-        f"checkout skip {target} \\\n  --reason ...\n"
-        f"checkout mark-done {target} \\\n  --reason ...\n```"
+        f"checkout retry {target}\n{'' if incident.only_retry else others}```"
     )
 
 

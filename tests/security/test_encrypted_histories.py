@@ -244,10 +244,14 @@ async def test_a_client_that_the_workers_cannot_read_is_told_so_at_once(
 
 
 async def runs(world: World, cart_id: str) -> int:
-    """How many runs a cart has had, once they are listed."""
-    await asyncio.sleep(1)
-    listed = world.temporal.list_workflows(f'WorkflowId = "{workflow_id(cart_id)}"')
-    return len([each async for each in listed])
+    """How many runs a cart has had, once the last of them is listed."""
+    last = (await world.handle(cart_id).describe()).run_id
+    while True:
+        listed = world.temporal.list_workflows(f'WorkflowId = "{workflow_id(cart_id)}"')
+        known = [each.run_id async for each in listed]
+        if last in known:
+            return len(known)
+        await asyncio.sleep(0.05)
 
 
 class Broken(PayloadCodec):

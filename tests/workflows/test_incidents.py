@@ -8,6 +8,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
+from cli.advice import commands
 from client import Operation, OrderPlaced, Pending, RefusalReason, Refused
 from commerce.contract import (
     ABORT_UPDATE,
@@ -172,6 +173,11 @@ async def test_an_order_that_may_exist_is_not_skipped(world: World) -> None:
     call = asyncio.create_task(order(world, COMPLETE))
     await world.faults.has_failed.wait()
     await opened(world, "unlock_cart")
+    (incident,) = (await incidents(world)).open
+    assert [command.split()[1] for command, _ in commands("id", incident)] == ["retry"]
+    told = await story(world)
+    assert "checkout retry" in told
+    assert "checkout skip" not in told
     for way in (SKIP_UPDATE, MARK_DONE_UPDATE):
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await act(world, way, "unlock_cart")

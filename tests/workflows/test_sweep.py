@@ -133,6 +133,11 @@ async def being_voided(world: World, cart_id: str) -> None:
         return claim is not None and claim.status is ClaimStatus.GIVEN_UP
 
     await until(given_up)
+    # the attempt under way might succeed after the terminate, once the gateway is well again
+    failing(world, "void_payment", cart_id)
+    again = asyncio.Event()
+    world.faults.on("void_payment", again.set, run=workflow_id(cart_id))
+    await asyncio.wait_for(again.wait(), DEADLINE.total_seconds())
 
 
 async def ordered(world: World, cart_id: str) -> None:
