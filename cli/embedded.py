@@ -298,6 +298,12 @@ class Embedded:
         """The process id of the worker."""
         return self._worker.pid
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of all that runs, by name."""
+        children = (self._server, self._worker, self._api, self._gateway)
+        return {each.name: each.pid for each in children if each.process}
+
     def _announce(self) -> None:
         running = Running(
             pid=os.getpid(),
