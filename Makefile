@@ -7,7 +7,7 @@ SOURCES := activities api bench cli client commerce docs sandbox_gateway workflo
 # Compiled workflow modules are re-imported on every run; do not let the shell forbid them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo dev test check lock histories docs explorer browser test-browser screenshots clean
+.PHONY: install demo dev test check lock histories docs explorer browser test-browser screenshots bench bench-day clean
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -50,6 +50,12 @@ check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate_errors --check
 
+bench: install  ## what a checkout costs, as ratios to the least that Temporal can do: 6 minutes
+	$(BIN)/python -m bench.compare $(ARGS)
+
+bench-day: install  ## a real day, replayed with its own times
+	$(BIN)/python -m bench.day $(ARGS)
+
 docs: install  ## docs/errors.md from the catalogue
 	$(BIN)/python -m docs.generate_errors
 
@@ -60,4 +66,4 @@ lock: install  ## pin what is installed: name==version, no addresses
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
 clean:
-	rm -rf $(VENV) .checkout
+	rm -rf $(VENV) .checkout .bench

@@ -30,6 +30,7 @@ from commerce.adapters.addresses import PostalRules
 from commerce.adapters.codec import PayloadEncryption, tell_of_plain
 from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
+from commerce.adapters.relay import OutboxRelay
 from commerce.adapters.runs import TemporalRuns
 from commerce.adapters.setup import missing_attributes
 from commerce.adapters.store.schema import SchemaError, check
@@ -43,6 +44,7 @@ from commerce.settings import Settings, wrong_setting
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
+from workflows.runner import ContextFreeRunner
 from workflows.sweep import SweepWorkflow
 
 STICKY_TIMEOUT = timedelta(seconds=1)
@@ -52,15 +54,21 @@ logger = logging.getLogger("checkout.worker")
 
 
 def build_activities(
-    store: SqlStore, gateway: PaymentGateway, runs: Runs, news: PaymentNews, hold_ttl: timedelta
+    store: SqlStore,
+    gateway: PaymentGateway,
+    runs: Runs,
+    news: PaymentNews,
+    relay: OutboxRelay,
+    hold_ttl: timedelta,
 ) -> Sequence[Callable[..., Any]]:
     """Every activity, wired to the store, the gateway and Temporal."""
-    carts = CartActivities(store.carts)
+    rules = PostalRules()
+    carts = CartActivities(store.carts, rules)
     stock = StockActivities(store.carts, store.stock)
-    addresses = AddressActivities(store.carts, PostalRules())
+    addresses = AddressActivities(store.carts, rules)
     payments = PaymentActivities(store.carts, store.orders, store.claims, gateway)
     events = LogOrderEvents()
-    orders = OrderActivities(store.orders, events)
+    orders = OrderActivities(store.orders, events, relay.soon)
     operators = OperatorActivities(store.orders, store.claims)
     sweep = SweepActivities(store.leftovers, store.orders, events, runs, news, hold_ttl)
     return [
@@ -88,7 +96,12 @@ def build_activities(
 
 
 def build_worker(
-    client: Client, settings: Settings, store: SqlStore, gateway: PaymentGateway, **options: Any
+    client: Client,
+    settings: Settings,
+    store: SqlStore,
+    gateway: PaymentGateway,
+    relay: OutboxRelay,
+    **options: Any,
 ) -> Worker:
     """The Temporal worker; ``options`` go to it as they are."""
     runs, news = TemporalRuns(client), CheckoutClient(client, settings.task_queue)
@@ -96,7 +109,8 @@ def build_worker(
         client,
         task_queue=settings.task_queue,
         workflows=[CheckoutWorkflow, LatePaymentWorkflow, SweepWorkflow],
-        activities=build_activities(store, gateway, runs, news, settings.hold_ttl),
+        activities=build_activities(store, gateway, runs, news, relay, settings.hold_ttl),
+        workflow_runner=ContextFreeRunner(),
         activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
         max_concurrent_workflow_tasks=settings.concurrent_checkouts,
         max_concurrent_local_activities=settings.worker_threads,
@@ -155,12 +169,13 @@ async def run(settings: Settings, telemetry: Telemetry) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.set_default_executor(ThreadPoolExecutor(settings.worker_threads, "store"))
     gateway = open_gateway(settings)
-    worker = build_worker(client, settings, store, gateway.gateway)
+    relay = OutboxRelay(store.orders, LogOrderEvents())
+    worker = build_worker(client, settings, store, gateway.gateway, relay)
 
     def is_ready() -> bool:
         return worker.is_running and not stop.is_set() and store.database.answers()
 
-    with health_endpoint(settings.health_host, settings.health_port, is_ready):
+    with relay, health_endpoint(settings.health_host, settings.health_port, is_ready):
         async with worker, sampled(sampler):
             logger.info("worker %d polls task queue %s", os.getpid(), settings.task_queue)
             await stop.wait()

@@ -3,9 +3,9 @@
 from temporalio import activity
 
 from commerce.contract import Passed, SnapshotRef, StepResult
-from commerce.domain.addresses import Address, AddressProblem
+from commerce.domain.carts import CartSnapshot
 from commerce.domain.checks import billing_refusal, shipping_refusal
-from commerce.domain.errors import RefusalReason, refuse
+from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.ports import AddressRules, CartNotHeldError, Carts
 
 
@@ -26,12 +26,14 @@ class AddressActivities:
             snapshot = self._carts.snapshot(ref.checkout, ref.digest)
         except CartNotHeldError:
             return refuse(RefusalReason.CART_CHANGED)
-        cart = snapshot.cart
-        return (
-            shipping_refusal(snapshot, self._problems(cart.shipping_address))
-            or billing_refusal(snapshot, self._problems(cart.billing_address))
-            or Passed()
-        )
+        return address_refusal(snapshot, self._rules) or Passed()
 
-    def _problems(self, address: Address | None) -> tuple[AddressProblem, ...]:
-        return self._rules.problems(address) if address else ()
+
+def address_refusal(snapshot: CartSnapshot, rules: AddressRules) -> Refusal | None:
+    """What keeps the cart from being shipped or billed, in the documented order."""
+    shipping, billing = snapshot.cart.shipping_address, snapshot.cart.billing_address
+    problems = rules.problems(shipping) if shipping else ()
+    refusal = shipping_refusal(snapshot, problems)
+    if refusal is None and billing != shipping:
+        problems = rules.problems(billing) if billing else ()
+    return refusal or billing_refusal(snapshot, problems)

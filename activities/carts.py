@@ -2,34 +2,49 @@
 
 from temporalio import activity
 
+from activities.addresses import address_refusal
+from activities.payments import method_refusal
 from commerce.contract import (
     Checkout,
     CheckoutRequest,
     ExtensionResult,
+    LockedCart,
     LockResult,
     OtherRequest,
     Outcome,
     SnapshotRef,
     Undo,
 )
-from commerce.domain.errors import RefusalReason, refuse
-from commerce.ports import CartNotHeldError, Carts
+from commerce.domain.carts import CartSnapshot
+from commerce.domain.errors import Refusal, RefusalReason, refuse
+from commerce.ports import AddressRules, CartNotHeldError, Carts
 
 
 class CartActivities:
-    """Needs the carts port."""
+    """Needs the carts port and the address rules."""
 
-    def __init__(self, carts: Carts) -> None:
+    def __init__(self, carts: Carts, rules: AddressRules) -> None:
         self._carts = carts
+        self._rules = rules
 
     @activity.defn(name="lock_cart")
     def lock_cart(self, checkout: Checkout) -> LockResult:
         """Lock the cart and freeze the snapshot that everything later is computed from.
 
+        Where the stock is in the same store, it is set aside in the same transaction, once
+        everything but the payment at the gateway is checked. A refusal leaves nothing to undo.
+
         Idempotent by the checkout id that holds the lock, and by the request's key.
-        Undone by ``unlock_cart``.
+        Undone by ``unlock_cart``, the stock as well.
         """
-        return self._carts.lock(checkout)
+
+        def check(snapshot: CartSnapshot) -> Refusal | None:
+            return address_refusal(snapshot, self._rules) or method_refusal(checkout, snapshot)
+
+        found = self._carts.lock(checkout, check)
+        if isinstance(found, LockedCart):  # its order is announced by the relay
+            return found.model_copy(update={"relayed": True})
+        return found
 
     @activity.defn(name="extend_hold")
     def extend_hold(self, ref: SnapshotRef) -> ExtensionResult:

@@ -25,9 +25,8 @@ class OperatorActivities:
         """
         match done.step:
             case "announce_order":
-                event = self._orders.pending_event(done.order_number)
-                if event:
-                    self._orders.mark_announced(event.event_id)
+                events = self._orders.pending_events([done.order_number])
+                self._orders.mark_announced([event.event_id for event in events])
             case "capture_payment":
                 self._orders.mark_captured(done.order_number, by_hand=True)
             case "void_payment" if done.checkout:

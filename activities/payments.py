@@ -81,7 +81,7 @@ class PaymentActivities:
         checkout = ref.checkout
         try:
             snapshot = await _call(lambda: self._carts.snapshot(checkout, ref.digest))
-            refusal = _method_refusal(checkout, snapshot)
+            refusal = method_refusal(checkout, snapshot)
             payment_id = _payment_id(checkout, snapshot)
             if refusal or payment_id is None:
                 return refusal or Passed()
@@ -272,7 +272,8 @@ async def _call(call: Callable[[], Result]) -> Result:
     return await asyncio.to_thread(call)
 
 
-def _method_refusal(checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
+def method_refusal(checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
+    """What keeps the snapshot from being paid as the shopper chose, or was shown."""
     request, due = checkout.request, snapshot.totals().grand_total
     if request.operation is Operation.PLACE_ORDER:
         refusal = payment_method_refusal(snapshot, due)

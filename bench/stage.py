@@ -1,11 +1,13 @@
 """Where everything is measured: ``checkout dev`` with a store, and what calls it."""
 
+import asyncio
 import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,7 +97,11 @@ async def a_stage(kind: Kind, first_port: int = 7333) -> AsyncGenerator[Stage]:
         stack.enter_context(patch.dict(os.environ, {"CHECKOUT_DATABASE_URL": url}))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         ports = Ports(*range(first_port, first_port + 4))
-        running = stack.enter_context(embedded(folder, ports, lambda _: None))
+        # What starts runs event loops of its own, and children die with the thread that made them.
+        thread = stack.enter_context(ThreadPoolExecutor(1, "stage"))
+        started = embedded(folder, ports, lambda _: None)
+        loop = asyncio.get_running_loop()
+        running = await loop.run_in_executor(thread, stack.enter_context, started)
         store = stack.enter_context(opened_store(folder))
         settings = load_settings(folder)
         codec = PayloadEncryption.parse(settings.codec_keys.get_secret_value())
@@ -113,13 +119,14 @@ async def a_stage(kind: Kind, first_port: int = 7333) -> AsyncGenerator[Stage]:
                 gateway=gateway,
                 http=http,
                 pids={**running.pids, **pids},
-                server_metrics=_server_metrics(folder),
+                server_metrics=server_metrics(folder / "temporal.log"),
             )
         await gateway.aclose()
 
 
-def _server_metrics(folder: Path) -> str:
-    found = re.search(r"http://\S+/metrics", (folder / "temporal.log").read_text())
+def server_metrics(log: Path) -> str:
+    """Where a Temporal development server counts, by what it said when it started."""
+    found = re.search(r"http://\S+/metrics", log.read_text())
     assert found, "the Temporal server says where its metrics are"
     return found.group()
 

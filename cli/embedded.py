@@ -52,7 +52,7 @@ def temporal_program() -> str:
 
 
 def temporal_arguments(port: int, ui_port: int, database: Path, codec_url: str = "") -> list[str]:
-    """How the development server is started; the tuning is measured (docs/adr/0003).
+    """How the development server is started; the tuning is measured (docs/adr/0003, 0017).
 
     Args:
         port: Of the server.
@@ -62,7 +62,7 @@ def temporal_arguments(port: int, ui_port: int, database: Path, codec_url: str =
     """
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--ui-ip", LOOPBACK]
     arguments += ["--port", str(port), "--ui-port", str(ui_port), "--db-filename", str(database)]
-    arguments += ["--log-level", "error"]
+    arguments += ["--log-level", "error", "--dynamic-config-value", "matching.enableFairness=true"]
     arguments += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"]
     arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     for name, kind in SEARCH_ATTRIBUTES.items():

@@ -12,16 +12,11 @@ from typing import Any, Self, cast
 from pydantic import ValidationError
 from temporalio.client import (
     Client,
-    WithStartWorkflowOperation,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import (
-    QueryRejectCondition,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import QueryRejectCondition
 from temporalio.converter import PayloadCodec
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
@@ -32,6 +27,7 @@ from client.answers import Answered, Pending, Refused
 from client.errors import CheckoutUnavailableError, InvalidRequestError
 from client.ids import may_be_cart_id, refused_here, update_id
 from client.payloads import made_with, reading
+from client.starting import TASK_TIMEOUT, starting
 from commerce.contract import (
     ANOTHER_REQUEST,
     ANSWER_UPDATE,
@@ -39,7 +35,6 @@ from commerce.contract import (
     LATE_PAYMENT_TYPE,
     OUTCOME_QUERY,
     PAYMENT_CHANGED_SIGNAL,
-    WORKFLOW_TYPE,
     Answer,
     CheckoutRequest,
     KnownOutcome,
@@ -55,9 +50,6 @@ from commerce.domain.money import Money
 from commerce.domain.payments import PaymentPending, WaitsFor
 
 DEFAULT_DEADLINE = timedelta(seconds=30)
-TASK_TIMEOUT = timedelta(seconds=5)
-"""After a worker dies, its checkouts go on elsewhere this much later."""
-
 EXIT_PAUSE_S = 0.05
 """Before the interpreter ends: the SDK's own threads may still be handing something over, and end
 it with a fatal error then (temporalio/sdk-python#300; seen in up to 15 of 40 short scripts)."""
@@ -372,16 +364,7 @@ class CheckoutClient:
         raise CheckoutUnavailableError(rpc.UNREAD)
 
     async def _update_with_start(self, request: CheckoutRequest, key: str) -> Answer:
-        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            WORKFLOW_TYPE,
-            request,
-            id=workflow_id(request.cart_id),
-            task_queue=self._task_queue,
-            task_timeout=TASK_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=str(request.operation),
-        )
+        start = starting(request, self._task_queue)
         started = asyncio.ensure_future(start.workflow_handle())
         started.add_done_callback(rpc.look_at)  # or asyncio complains when the call fails
         temporal = cast(Any, self._temporal)  # its overloads are only partly typed

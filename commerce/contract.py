@@ -173,6 +173,9 @@ class LockedCart(Message):
         skus: Different products among them; 0 in a history from before it was counted.
         total: Grand total.
         payment_id: Of the payment chosen with an online method; None with the offline ones.
+        reserved: Its stock is set aside, and its addresses and method are checked, as well: what
+            is left is the payment at the gateway, if any. Else each has a step of its own.
+        relayed: Its order will be announced by the outbox relay. Else by a step of its own.
     """
 
     kind: Literal["locked"] = "locked"
@@ -183,6 +186,8 @@ class LockedCart(Message):
     skus: int = 0
     total: Money
     payment_id: str | None = None
+    reserved: bool = False
+    relayed: bool = False
 
 
 class Extension(Message):

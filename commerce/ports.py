@@ -5,7 +5,7 @@ then answers the same. It raises only when it is not known whether it took effec
 "no" is a ``Refusal``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from commerce.contract import (
 )
 from commerce.domain.addresses import Address, AddressProblem
 from commerce.domain.carts import Cart, CartSnapshot, CartView
+from commerce.domain.checks import Check
 from commerce.domain.errors import Refusal
 from commerce.domain.leftovers import FoundLeftovers, OpenPayment, UnannouncedOrder
 from commerce.domain.money import Money
@@ -42,8 +43,11 @@ class CartNotHeldError(Exception):
 class Carts(Protocol):
     """Carts, their locks and the stored answers."""
 
-    def lock(self, checkout: Checkout) -> LockedCart | Outcome:
-        """Lock the cart and freeze its snapshot, or give the stored answer of this key."""
+    def lock(self, checkout: Checkout, check: Check | None = None) -> LockedCart | Outcome:
+        """Lock the cart and freeze its snapshot, or give the stored answer of this key.
+
+        With a check, its stock is set aside in the same transaction, where it is in the same store.
+        """
         ...
 
     def snapshot(self, checkout: Checkout, digest: str) -> CartSnapshot:
@@ -116,12 +120,16 @@ class Orders(Protocol):
         """Note that the money could not be taken: a person has to look."""
         ...
 
-    def pending_event(self, order_number: str) -> OrderEvent | None:
-        """The order's event while it has not been announced."""
+    def pending_events(self, order_numbers: Sequence[str]) -> list[OrderEvent]:
+        """The events of those of the orders that have not been announced."""
         ...
 
-    def mark_announced(self, event_id: str) -> None:
-        """Note that the event has been told."""
+    def missed_events(self, older_than: timedelta, most: int) -> list[OrderEvent]:
+        """Events, oldest first, that have not been told for so long."""
+        ...
+
+    def mark_announced(self, event_ids: Sequence[str]) -> None:
+        """Note that the events have been told."""
         ...
 
 
@@ -248,10 +256,7 @@ class PaymentClaims(Protocol):
         ...
 
     def give_up(self, checkout: Checkout) -> str | None:
-        """The payment that this checkout has claimed and that no order has: it is to be undone.
-
-        A late ``claim`` of this checkout is then refused, and no other may use the payment.
-        """
+        """Claimed by this checkout and no order's: the payment that is to be undone, if any."""
         ...
 
     def abandon(self, payment_id: str, cart_id: str) -> bool:
@@ -367,11 +372,7 @@ class Webhooks(Protocol):
     """How a provider tells that a payment has changed."""
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> PaymentEvent:
-        """The event, once its signature and its time are checked.
-
-        Args:
-            body: As it was received.
-            headers: By lower-case name.
+        """The event, once its signature and its time are checked; header names are lower-case.
 
         Raises:
             WebhookError: It is forged, too old or from the future, or no event.

@@ -13,8 +13,10 @@ from pydantic import SecretStr
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from client import CheckoutClient
+from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.payments.sandbox import LedgerPayment
+from commerce.adapters.relay import OutboxRelay
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
@@ -130,8 +132,12 @@ async def a_world(
     client = CheckoutClient(temporal, settings.task_queue)
     opened = open_gateway(settings)
     options: Any = {"interceptors": [faults], **worker_options}
-    async with build_worker(temporal, settings, store, opened.gateway, **options):
-        yield World(temporal, settings.task_queue, store, clock, faults, client, settings, gateway)
+    relay = OutboxRelay(store.orders, LogOrderEvents())
+    with relay:
+        async with build_worker(temporal, settings, store, opened.gateway, relay, **options):
+            world = World(
+                temporal, settings.task_queue, store, clock, faults, client, settings, gateway
+            )
     await opened.aclose()
     gateway.close()
     database.close()

@@ -79,7 +79,7 @@ class CheckoutWorkflow(SettlesIncidents):
         self._pending = PendingPayment(self._shown, self._check_not_stopped)
         self._payment_id = request.payment_id
         self._told_pending = 0
-        self._created = False
+        self._created = self._relayed = False
         self._undo = Compensations(self._incidents, self._shown)
         self._settlement = Settlement(self._checkout, self._shown, self._incidents, self._pending)
 
@@ -119,22 +119,25 @@ class CheckoutWorkflow(SettlesIncidents):
         if not isinstance(locked, LockedCart):
             return locked
         cart = SnapshotRef(checkout=self._checkout, digest=locked.digest)
-        return (
-            await self._hold_stock(cart, locked)
-            or await self._validate_addresses(cart)
-            or await self._verify_payment(cart, locked)
-            or await self._create_order(cart, locked)
-        )
+        if not locked.reserved:
+            refusal = await self._hold_stock(cart, locked) or await self._validate_addresses(cart)
+            if refusal:
+                return refusal
+        return await self._verify_payment(cart, locked) or await self._create_order(cart, locked)
 
     async def _lock_cart(self) -> LockedCart | Outcome:
-        self._undo.register(UNLOCK_CART, "Give the cart back")
-        locked = await LOCK_CART.run(self._checkout, "Lock the cart")
+        self._undo.register(UNLOCK_CART, "Give cart and stock back")
+        locked = await LOCK_CART.run(self._checkout, "Lock the cart, hold its stock, check it")
         if isinstance(locked, LockedCart):
+            self._relayed = locked.relayed
             self._shown.cart(locked.total, locked.store_code)
-            self._shown.tell(f"cart locked: {_units(locked)}, {locked.total}")
+            checked = "; stock held, addresses valid" if locked.reserved else ""
+            self._shown.tell(f"cart locked: {_units(locked)}, {locked.total}{checked}")
         else:
             self._shown.tell(
                 "nothing was done: the answer is that of an earlier run, or no cart to order"
+                if isinstance(locked, OrderPlaced)
+                else "the cart cannot be ordered: nothing was set aside"
             )
             self._undo.drop_last()
         return locked
@@ -156,6 +159,9 @@ class CheckoutWorkflow(SettlesIncidents):
         self._check_not_stopped()
         online = self._request.operation is Operation.COMPLETE_ORDER
         if not online and locked.payment_id is None:
+            if locked.reserved:
+                self._shown.tell("payment verified")
+                return None
             return self._passed(await VERIFY_PAYMENT_METHOD.run(cart, summary), "payment verified")
         self._payment_id = self._request.payment_id or locked.payment_id or ""
         self._undo.register(VOID_PAYMENT, f"Undo the payment of {locked.total}")
@@ -177,7 +183,11 @@ class CheckoutWorkflow(SettlesIncidents):
         completed = self._request.operation is Operation.COMPLETE_ORDER
         at_gateway = completed or placed.paid_at_gateway
         await self._settlement.order(
-            placed, self._payment_id, at_gateway=at_gateway, created=self._created
+            placed,
+            self._payment_id,
+            at_gateway=at_gateway,
+            created=self._created,
+            relayed=self._relayed,
         )
         await self._settlement.changed_payments(except_for=self._payment_id)
 

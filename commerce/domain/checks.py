@@ -1,11 +1,16 @@
 """The documented order of checks: the first refusal wins."""
 
+from collections.abc import Callable
+
 from commerce.domain.addresses import AddressProblem, missing_address
 from commerce.domain.carts import Cart, CartSnapshot, Shopper
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.payments import PaymentMethod
 from commerce.domain.stores import Store
+
+Check = Callable[[CartSnapshot], Refusal | None]
+"""What keeps a snapshot from being ordered, besides its stock; may be called again."""
 
 
 def cart_refusal(cart: Cart, store: Store, shopper: Shopper, store_code: str) -> Refusal | None:

@@ -66,7 +66,9 @@ def registered() -> list[str]:
             return self
 
     anything: Any = Anything()
-    found = build_activities(anything, NoGateway(), anything, anything, timedelta(minutes=1))
+    found = build_activities(
+        anything, NoGateway(), anything, anything, anything, timedelta(minutes=1)
+    )
     definitions = [activity._Definition.must_from_callable(each) for each in found]  # pyright: ignore
     return [str(definition.name) for definition in definitions]  # pyright: ignore
 

@@ -18,7 +18,7 @@ from commerce.adapters.store.database import Database
 from commerce.adapters.store.models import Base
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
-from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
+from commerce.contract import Checkout, LockedCart, OrderEvent, OrderPlaced, Outcome
 from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.orders import Order
@@ -111,6 +111,10 @@ class Shop:
         found = self.store.order_book.find(placed.order_number)
         assert found is not None
         return found
+
+    def event(self, order_number: str) -> OrderEvent | None:
+        """The order's event while it has not been announced."""
+        return next(iter(self.store.orders.pending_events([order_number])), None)
 
     def content(self, cart_id: str) -> tuple[Cart, CartStatus]:
         """A cart as it stands, whatever numbers its lines have."""

@@ -235,9 +235,9 @@ def test_everything_is_counted(shop: Shop) -> None:
     counts |= {"payments_claimed": 1, "orders_in_payment_review": 1, "orders_uncaptured": 0}
     assert shop.counts() == counts
     shop.clock.advance(HOLD_TTL)
-    event = shop.store.orders.pending_event("000000001")
+    event = shop.event("000000001")
     assert event is not None
-    shop.store.orders.mark_announced(event.event_id)
+    shop.store.orders.mark_announced([event.event_id])
     assert shop.counts() == {**counts, "holds_overdue": 2, "events_unannounced": 3}
 
 

@@ -24,9 +24,9 @@ def stands_open(shop: Shop) -> dict[str, float]:
 
 
 def announce(shop: Shop, number: str) -> None:
-    event = shop.store.orders.pending_event(number)
+    event = shop.event(number)
     assert event is not None
-    shop.store.orders.mark_announced(event.event_id)
+    shop.store.orders.mark_announced([event.event_id])
 
 
 def test_an_empty_store_has_nothing_open(shop: Shop) -> None:

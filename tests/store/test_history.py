@@ -225,8 +225,8 @@ class History:
         number = self.rng.choice(numbers)
         orders = self.shop.store.orders
         self.rng.choice([orders.mark_captured, orders.mark_for_review])(number)
-        if event := self.shop.store.orders.pending_event(number):
-            self.shop.store.orders.mark_announced(event.event_id)
+        if event := self.shop.event(number):
+            self.shop.store.orders.mark_announced([event.event_id])
 
     def reconfigure(self) -> None:
         self.shop.store.stores.change("default", {"order_prefix": self.rng.choice(PREFIXES)})

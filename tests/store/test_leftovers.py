@@ -182,9 +182,9 @@ def test_an_order_that_was_not_announced_is_found_once_it_is_old_enough(shop: Sh
     for run in runs:
         numbers.append(ordered(shop, run))
         shop.clock.advance(SECOND)
-    event = shop.store.orders.pending_event(numbers[1])
+    event = shop.event(numbers[1])
     assert event is not None
-    shop.store.orders.mark_announced(event.event_id)
+    shop.store.orders.mark_announced([event.event_id])
     shop.clock.advance(AGE - 4 * SECOND)
     assert shop.store.leftovers.unannounced(AGE, MOST) == []
     shop.clock.advance(3 * SECOND)

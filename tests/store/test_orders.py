@@ -181,25 +181,25 @@ def test_a_purchase_order_number_is_kept(shop: Shop) -> None:
 
 def test_an_event_is_pending_until_it_was_announced(shop: Shop) -> None:
     placed, other = place(shop, "cart"), place(shop, "other")
-    event = shop.store.orders.pending_event(placed.order_number)
+    event = shop.event(placed.order_number)
     assert event is not None
     assert (event.order_number, event.total) == (placed.order_number, placed.total)
     assert event.store_code == "default"
-    assert shop.store.orders.pending_event(placed.order_number) == event
+    assert shop.event(placed.order_number) == event
     assert shop.counts()["events_unannounced"] == 2
 
-    shop.store.orders.mark_announced(event.event_id)
+    shop.store.orders.mark_announced([event.event_id])
     shop.clock.advance(SECOND)
     before = shop.rows()
-    shop.store.orders.mark_announced(event.event_id)
-    shop.store.orders.mark_announced("unknown")
+    shop.store.orders.mark_announced([event.event_id])
+    shop.store.orders.mark_announced(["unknown"])
     assert shop.rows() == before
-    assert shop.store.orders.pending_event(placed.order_number) is None
-    pending = shop.store.orders.pending_event(other.order_number)
+    assert shop.event(placed.order_number) is None
+    pending = shop.event(other.order_number)
     assert pending is not None
     assert pending.event_id != event.event_id
     assert shop.counts()["events_unannounced"] == 1
 
 
 def test_an_unknown_order_has_no_event(shop: Shop) -> None:
-    assert shop.store.orders.pending_event("000000001") is None
+    assert shop.event("000000001") is None

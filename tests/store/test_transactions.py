@@ -216,9 +216,9 @@ def mark_captured(shop: Shop) -> Change:
 
 
 def mark_announced(shop: Shop) -> Change:
-    event = shop.store.orders.pending_event(shop.order(RUN).order_number)
+    event = shop.event(shop.order(RUN).order_number)
     assert event is not None
-    return lambda: shop.store.orders.mark_announced(event.event_id)
+    return lambda: shop.store.orders.mark_announced([event.event_id])
 
 
 CHANGES = (

@@ -3,15 +3,24 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import Update, bindparam, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run
 from commerce.adapters.store.models import AnswerRow, OrderRow
 from commerce.contract import Checkout, CheckoutRequest, OrderPlaced, Outcome
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.ports import OrderTokens
+
+_UNANSWERED = AnswerRow.order_number.is_(None) & AnswerRow.refusal.is_(None)
+_ANSWER = update(AnswerRow).where(
+    AnswerRow.idempotency_key == bindparam("key"),
+    AnswerRow.fingerprint == bindparam("asked"),
+    _UNANSWERED,
+)
+_ANSWER_CLAIMED = _ANSWER.where(AnswerRow.claimed_by == bindparam("by"))
+_ANSWER_UNCLAIMED = _ANSWER.where(AnswerRow.claimed_by.is_distinct_from(bindparam("by")))
 
 
 class Answers:
@@ -20,6 +29,13 @@ class Answers:
     def __init__(self, database: Database, tokens: OrderTokens) -> None:
         self._database = database
         self._tokens = tokens
+        self._insert_row = (
+            database.insert(AnswerRow).on_conflict_do_nothing().returning(AnswerRow.idempotency_key)
+        )
+
+    def open(self, tx: Session, checkout: Checkout) -> bool:
+        """Claim the key of a run's request if nobody ever did."""
+        return self._insert(tx, checkout.request, claimed_by=checkout.id)
 
     def claim(self, tx: Session, checkout: Checkout) -> Outcome | None:
         """Claim the key of a run's request; the outcome when there is nothing left to do for it.
@@ -30,7 +46,7 @@ class Answers:
             None when the key is now claimed by this run.
         """
         request = checkout.request
-        if self._insert(tx, request, claimed_by=checkout.id):
+        if self.open(tx, checkout):
             return None
         stored = self.stored(tx, request)
         if stored is None:
@@ -49,12 +65,12 @@ class Answers:
         if row.fingerprint != request.fingerprint:
             return refuse(RefusalReason.IDEMPOTENCY_KEY_REUSED)
         if row.order_number:
-            return self.placed(tx.get_one(OrderRow, row.order_number))
+            return self.of_order(tx.get_one(OrderRow, row.order_number))
         return row.refusal
 
     def store(self, tx: Session, checkout: Checkout, outcome: Outcome) -> None:
         """Answer the key that a run has claimed."""
-        self._answer(tx, checkout.request, outcome, AnswerRow.claimed_by == checkout.id)
+        self._answer(tx, _ANSWER_CLAIMED, checkout.request, outcome, checkout.id)
 
     def store_unless_claimed(
         self, tx: Session, request: CheckoutRequest, outcome: Outcome, running: str | None
@@ -65,8 +81,7 @@ class Answers:
         stored = self.stored(tx, request)
         if stored is not None:
             return stored
-        not_running = AnswerRow.claimed_by.is_distinct_from(running)
-        self._answer(tx, request, outcome, not_running)
+        self._answer(tx, _ANSWER_UNCLAIMED, request, outcome, running)
         return outcome
 
     def note(self, tx: Session, request: CheckoutRequest) -> None:
@@ -92,45 +107,47 @@ class Answers:
         )
 
     def _insert(self, tx: Session, request: CheckoutRequest, **columns: Any) -> bool:
-        inserted = tx.execute(
-            self._database.insert(AnswerRow)
-            .values(
-                idempotency_key=request.idempotency_key,
-                cart_id=request.cart_id,
-                fingerprint=request.fingerprint,
-                created_at=self._database.now(),
-                **columns,
-            )
-            .on_conflict_do_nothing()
-            .returning(AnswerRow.idempotency_key)
-        ).scalar_one_or_none()
-        return inserted is not None
+        inserted = run(
+            tx,
+            self._insert_row,
+            idempotency_key=request.idempotency_key,
+            cart_id=request.cart_id,
+            fingerprint=request.fingerprint,
+            created_at=self._database.now(),
+            **columns,
+        )
+        return inserted.scalar_one_or_none() is not None
 
     def _answer(
-        self, tx: Session, request: CheckoutRequest, outcome: Outcome, which: ColumnElement[bool]
+        self,
+        tx: Session,
+        statement: Update,
+        request: CheckoutRequest,
+        outcome: Outcome,
+        claimed_by: str | None,
     ) -> None:
-        tx.execute(
-            update(AnswerRow)
-            .where(
-                AnswerRow.idempotency_key == request.idempotency_key,
-                AnswerRow.fingerprint == request.fingerprint,
-                _UNANSWERED,
-                which,
-            )
-            .values(_columns(outcome))
+        run(
+            tx,
+            statement,
+            key=request.idempotency_key,
+            asked=request.fingerprint,
+            by=claimed_by,
+            **_columns(outcome),
         )
 
-    def placed(self, order: OrderRow) -> OrderPlaced:
+    def of_order(self, order: OrderRow) -> OrderPlaced:
         """The answer that an order is."""
+        total = Money(amount_minor=order.grand_total_minor, currency=order.currency)
+        return self.placed(order.number, total, order.payment_id)
+
+    def placed(self, number: str, total: Money, payment_id: str | None) -> OrderPlaced:
+        """The answer that an order of this number is."""
         return OrderPlaced(
-            order_number=order.number,
-            token=self._tokens.seal(order.number),
-            total=Money(amount_minor=order.grand_total_minor, currency=order.currency),
-            paid_at_gateway=order.payment_id is not None,
+            order_number=number,
+            token=self._tokens.seal(number),
+            total=total,
+            paid_at_gateway=payment_id is not None,
         )
-
-
-_UNANSWERED = AnswerRow.order_number.is_(None) & AnswerRow.refusal.is_(None)
 
 
 def _columns(outcome: Outcome) -> dict[str, Any]:

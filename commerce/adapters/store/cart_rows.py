@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
+from commerce.adapters.store.database import run
 from commerce.adapters.store.models import (
     CartLineRow,
     CartRow,
@@ -21,6 +21,26 @@ from commerce.domain.money import Money
 from commerce.domain.payments import PaymentChoice
 
 _CHUNK = 500
+_LINES = (
+    select(CartLineRow.sku, CartLineRow.quantity, CartLineRow.line_no)
+    .where(CartLineRow.cart_id == bindparam("this"))
+    .order_by(CartLineRow.line_no)
+)
+_OFFERED = (
+    select(
+        ProductRow.sku,
+        ProductRow.name,
+        ProductRow.kind,
+        PriceRow.amount_minor,
+        StockRow.managed,
+        (StockRow.on_hand - StockRow.held).label("units"),
+    )
+    .outerjoin(
+        PriceRow, (PriceRow.sku == ProductRow.sku) & (PriceRow.currency == bindparam("currency"))
+    )
+    .outerjoin(StockRow, StockRow.sku == ProductRow.sku)
+    .where(ProductRow.sku.in_(bindparam("skus", expanding=True)))
+)
 ERASED = "erased-"
 """Begins what stands in the place of a customer's id, and of an idempotency key, once erased."""
 
@@ -54,39 +74,23 @@ def read_view(
 
 def read_lines(tx: Session, cart_id: str) -> tuple[CartLine, ...]:
     """The lines of a cart, in the order in which they were made."""
-    rows = tx.execute(
-        select(CartLineRow.sku, CartLineRow.quantity, CartLineRow.line_no)
-        .where(CartLineRow.cart_id == cart_id)
-        .order_by(CartLineRow.line_no)
-    )
-    return tuple(CartLine(sku=sku, quantity=quantity, id=n) for sku, quantity, n in rows)
+    rows = run(tx, _LINES, this=cart_id)
+    return tuple(CartLine(sku=row.sku, quantity=row.quantity, id=row.line_no) for row in rows)
 
 
 def read_products(tx: Session, skus: list[str], currency: str) -> dict[str, OfferedProduct]:
     """Those of the products that exist, as they are offered in a currency."""
     products: dict[str, OfferedProduct] = {}
     for start in range(0, len(skus), _CHUNK):
-        found = tx.execute(
-            select(
-                ProductRow,
-                PriceRow.amount_minor,
-                StockRow.managed,
-                StockRow.on_hand - StockRow.held,
-            )
-            .outerjoin(PriceRow, (PriceRow.sku == ProductRow.sku) & (PriceRow.currency == currency))
-            .outerjoin(StockRow, StockRow.sku == ProductRow.sku)
-            .where(ProductRow.sku.in_(skus[start : start + _CHUNK]))
-        )
-        for product, price, managed, free in found:
-            amount_minor = cast("int | None", price)  # an outer join: there may be none
-            products[product.sku] = OfferedProduct(
-                sku=product.sku,
-                name=product.name,
-                kind=product.kind,
-                price=None
-                if amount_minor is None
-                else Money(amount_minor=amount_minor, currency=currency),
-                available=free if managed else None,
+        found = run(tx, _OFFERED, skus=skus[start : start + _CHUNK], currency=currency)
+        for row in found:
+            price: int | None = row.amount_minor  # an outer join: there may be none
+            products[row.sku] = OfferedProduct(
+                sku=row.sku,
+                name=row.name,
+                kind=row.kind,
+                price=None if price is None else Money(amount_minor=price, currency=currency),
+                available=row.units if row.managed else None,
             )
     return products
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
@@ -17,11 +17,10 @@ from commerce.adapters.store.cart_rows import (
     to_cart,
     write_lines,
 )
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import (
     CartRow,
-    HoldRow,
     OrderRow,
     PaymentClaimRow,
     ProductRow,
@@ -30,10 +29,23 @@ from commerce.adapters.store.models import (
 from commerce.contract import Checkout, CheckoutRequest, Extension, LockedCart, Outcome
 from commerce.domain.cart_errors import CartEditError, CartProblem
 from commerce.domain.carts import Cart, CartLine, CartSnapshot, CartStatus
-from commerce.domain.checks import cart_refusal
+from commerce.domain.checks import Check, cart_refusal
 from commerce.domain.errors import Refusal, RefusalReason, refuse
-from commerce.domain.stock import HoldStatus, Shortage
+from commerce.domain.stock import Shortage, demand
 from commerce.ports import CartNotHeldError
+
+_LOCK_WITH_STORE = (
+    select(CartRow, StoreRow)
+    .join(StoreRow, CartRow.store_code == StoreRow.code)
+    .where(CartRow.id == bindparam("this"))
+    .with_for_update(of=CartRow)
+)
+_LOCK = update(CartRow).where(CartRow.id == bindparam("this")).values(status=CartStatus.LOCKED)
+_SNAPSHOT = select(CartRow.snapshot).where(
+    CartRow.id == bindparam("this"),
+    CartRow.locked_by == bindparam("by"),
+    CartRow.snapshot_digest == bindparam("digest"),
+)
 
 
 class SqlCarts:
@@ -119,30 +131,46 @@ class SqlCarts:
 
     # -- checkouts --------------------------------------------------------------------------
 
-    def lock(self, checkout: Checkout) -> LockedCart | Outcome:
+    def lock(self, checkout: Checkout, check: Check | None = None) -> LockedCart | Outcome:
         """Lock the cart and freeze its snapshot, or give the answer that there is already.
 
         A lock of another run is taken over: Temporal runs one checkout per cart at a time, so
         that run has ended, and whatever of it still executes finds its lock and hold gone.
         """
-        request = checkout.request
+        found: LockedCart | Outcome = refuse(RefusalReason.CART_CHANGED)
+
+        def attempt(tx: Session) -> None:
+            nonlocal found
+            found = self._lock(tx, checkout, check)
+
+        try:
+            short = self._stock.unless_short(attempt)
+        except CartNotHeldError:
+            check = None  # nothing is taken any more: only what was answered is looked up
+            short = self._stock.unless_short(attempt)
+        if short is None:
+            return found
         with self._database.transaction() as tx:
-            found = tx.execute(
-                select(CartRow, StoreRow)
-                .join(StoreRow, CartRow.store_code == StoreRow.code)
-                .where(CartRow.id == request.cart_id)
-                .with_for_update(of=CartRow)
-            ).one_or_none()
-            if found is None:
-                return refuse(RefusalReason.CART_NOT_FOUND)
-            row, store_row = found
-            # A statement of its own: the one above may have waited, and joined what was before.
-            hold = tx.scalars(
-                select(HoldRow.status).where(HoldRow.checkout_id == checkout.id)
-            ).one_or_none()
-            if hold is HoldStatus.RELEASED:
+            return self._lock(tx, checkout, check, refused=short)
+
+    def _lock(
+        self,
+        tx: Session,
+        checkout: Checkout,
+        check: Check | None,
+        refused: Refusal | None = None,
+    ) -> LockedCart | Outcome:
+        request = checkout.request
+        found = tx.execute(_LOCK_WITH_STORE, {"this": request.cart_id}).one_or_none()
+        if found is None:
+            return refuse(RefusalReason.CART_NOT_FOUND)
+        row, store_row = found
+        erased = is_erased(row)
+        # Who is the first to claim the key has not been undone: an undo answers it.
+        if erased or check is None or not self._answers.open(tx, checkout):
+            if self._stock.was_released(tx, checkout.id):
                 return self._answers.stored(tx, request) or refuse(RefusalReason.CART_CHANGED)
-            if is_erased(row):
+            if erased:
                 is_order = row.status is CartStatus.CONVERTED
                 why = RefusalReason.CART_NOT_ACTIVE if is_order else RefusalReason.NOT_CART_OWNER
                 return refuse(why)
@@ -151,24 +179,33 @@ class SqlCarts:
                 return answered
             if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
                 return _locked(row.snapshot, row.snapshot_digest)
-            result = self._snapshot_or_outcome(tx, row, store_row, request)
-            if not isinstance(result, CartSnapshot):
-                self._answers.store(tx, checkout, result)
-                return result
-            if row.locked_by is not None:
-                self._stock.end(tx, {row.locked_by: row.id})
-            row.status = CartStatus.LOCKED
-            row.locked_by = checkout.id
-            row.lock_expires_at = self._database.now() + self._lock_ttl
-            digest = result.digest()
-            row.snapshot = result
-            row.snapshot_digest = digest
-            tx.flush()
-            return _locked(result, digest)
+        result = self._snapshot_or_outcome(tx, row, store_row, checkout, check, refused)
+        if not isinstance(result, CartSnapshot):
+            self._answers.store(tx, checkout, result)
+            return result
+        digest = result.digest()
+        run(
+            tx,
+            _LOCK,
+            this=row.id,
+            locked_by=checkout.id,
+            lock_expires_at=self._database.now() + self._lock_ttl,
+            snapshot=result,
+            snapshot_digest=digest,
+        )
+        return _locked(result, digest, reserved=check is not None)
 
     def _snapshot_or_outcome(
-        self, tx: Session, row: CartRow, store_row: StoreRow, request: CheckoutRequest
+        self,
+        tx: Session,
+        row: CartRow,
+        store_row: StoreRow,
+        checkout: Checkout,
+        check: Check | None,
+        refused: Refusal | None,
     ) -> CartSnapshot | Outcome:
+        """The snapshot, with its stock set aside if there is a check, or why there is none."""
+        request = checkout.request
         if row.status is CartStatus.CONVERTED:
             return self._already_ordered(tx, row, request)
         if row.status is CartStatus.MERGED:
@@ -183,14 +220,27 @@ class SqlCarts:
                 return Refusal(reason=RefusalReason.PRODUCT_UNAVAILABLE, shortage=short)
         if view.total() is None:
             return refuse(RefusalReason.TOTAL_TOO_LARGE)
-        return view.snapshot()
+        if refused:
+            return refused
+        if row.locked_by is not None:
+            self._stock.end(tx, {row.locked_by: row.id})
+            view = read_view(tx, row, store_row, self._database.now())
+        snapshot = view.snapshot()
+        if check is None:
+            return snapshot
+        wanted = demand(snapshot.lines)
+        refusal = self._stock.short(tx, wanted, view) or check(snapshot)
+        if refusal:
+            return refusal
+        self._stock.ensure_held(tx, checkout, wanted)
+        return snapshot
 
     def _already_ordered(self, tx: Session, row: CartRow, request: CheckoutRequest) -> Outcome:
         """The order for who asked before it existed, else "not active", naming it to its owner."""
         order = tx.scalars(select(OrderRow).where(OrderRow.cart_id == row.id)).one()
         if request.shopper.customer_id != row.customer_id:
             return refuse(RefusalReason.CART_NOT_ACTIVE)
-        placed = self._answers.placed(order)
+        placed = self._answers.of_order(order)
         asked_before = request.asked_at <= order.created_at or self._answers.was_noted_before(
             tx, request, order.created_at
         )
@@ -204,14 +254,10 @@ class SqlCarts:
         Raises:
             CartNotHeldError: The lock is lost, or the snapshot is not the one meant.
         """
-        with self._database.transaction() as tx:
-            snapshot = tx.scalars(
-                select(CartRow.snapshot).where(
-                    CartRow.id == checkout.request.cart_id,
-                    CartRow.locked_by == checkout.id,
-                    CartRow.snapshot_digest == digest,
-                )
-            ).one_or_none()
+        cart_id = checkout.request.cart_id
+        with self._database.looking() as tx:
+            found = run(tx, _SNAPSHOT, this=cart_id, by=checkout.id, digest=digest)
+            snapshot: CartSnapshot | None = found.scalar_one_or_none()
         if snapshot is None:
             raise CartNotHeldError("the cart is no longer locked by this checkout")
         return snapshot
@@ -260,7 +306,7 @@ class SqlCarts:
             if is_erased(row):
                 order = select(OrderRow).where(OrderRow.checkout_id == checkout.id)
                 made = tx.scalars(order).one_or_none()
-                return refusal if made is None else self._answers.placed(made)
+                return refusal if made is None else self._answers.of_order(made)
             self._answers.refuse_noted(tx, request, refusal)
             return self._answers.store_unless_claimed(tx, request, refusal, row.locked_by)
 
@@ -285,7 +331,7 @@ class SqlCarts:
             return self._answers.store_unless_claimed(tx, request, outcome, row.locked_by)
 
 
-def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
+def _locked(snapshot: CartSnapshot, digest: str, *, reserved: bool = False) -> LockedCart:
     choice = snapshot.cart.payment
     return LockedCart(
         digest=digest,
@@ -295,4 +341,5 @@ def _locked(snapshot: CartSnapshot, digest: str) -> LockedCart:
         skus=len({line.sku for line in snapshot.lines}),
         total=snapshot.totals().grand_total,
         payment_id=choice.payment_id if choice and choice.is_online else None,
+        reserved=reserved,
     )

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run, run_many
 from commerce.adapters.store.models import HoldLineRow, HoldRow, StockRow
 from commerce.contract import Checkout
-from commerce.domain.carts import CartSnapshot
+from commerce.domain.carts import CartSnapshot, CartView
 from commerce.domain.errors import Refusal, out_of_stock
 from commerce.domain.stock import HoldStatus, Shortage, demand, shortage
 from commerce.ports import CartNotHeldError
@@ -18,9 +18,45 @@ EXPIRE_BATCH = 100
 MAX_ROUNDS = 100
 """How often a checkout that is short looks again while others keep giving stock back."""
 
+_STATUS = select(HoldRow.status).where(HoldRow.checkout_id == bindparam("this"))
+_LOCK_STATUS = _STATUS.with_for_update()
+_INSERT_LINES = insert(HoldLineRow)
+_COMMIT = (
+    update(HoldRow)
+    .where(HoldRow.checkout_id == bindparam("this"), HoldRow.status == HoldStatus.HELD)
+    .values(status=HoldStatus.COMMITTED)
+    .returning(HoldRow.checkout_id)
+)
+_LOCK_AVAILABLE = (
+    select(StockRow.sku, (StockRow.on_hand - StockRow.held).label("units"))
+    .where(StockRow.sku.in_(bindparam("skus", expanding=True)), StockRow.managed)
+    .order_by(StockRow.sku)
+    .with_for_update()
+)
+_LINES = HoldLineRow.checkout_id.in_(bindparam("these", expanding=True))
+_LOCK_STOCK = (
+    select(StockRow.sku)
+    .where(StockRow.sku.in_(select(HoldLineRow.sku).where(_LINES)))
+    .order_by(StockRow.sku)
+    .with_for_update(of=StockRow)
+)
+_QUANTITY = (
+    select(func.sum(HoldLineRow.quantity))
+    .where(_LINES, HoldLineRow.sku == StockRow.sku)
+    .scalar_subquery()
+)
+_MOVE = (
+    update(StockRow)
+    .where(StockRow.sku.in_(select(HoldLineRow.sku).where(_LINES)))
+    .values(
+        held=StockRow.held + bindparam("add_held", type_=BigInteger) * _QUANTITY,
+        on_hand=StockRow.on_hand + bindparam("add_on_hand", type_=BigInteger) * _QUANTITY,
+    )
+)
 
-class _ShortError(Exception):
-    """Rolls a transaction back in which something was short."""
+
+class ShortError(Exception):
+    """Rolls a transaction back in which something was short that may be there in another."""
 
     def __init__(self, short: Shortage) -> None:
         self.short = short
@@ -32,6 +68,9 @@ class SqlStock:
     def __init__(self, database: Database, hold_ttl: timedelta) -> None:
         self._database = database
         self._hold_ttl = hold_ttl
+        self._insert = (
+            database.insert(HoldRow).on_conflict_do_nothing().returning(HoldRow.checkout_id)
+        )
 
     def hold(self, checkout: Checkout, snapshot: CartSnapshot) -> Refusal | None:
         """Set aside every line of the snapshot, or nothing.
@@ -54,7 +93,7 @@ class SqlStock:
                 with self._database.transaction() as tx:
                     attempt(tx)
                     return None
-            except _ShortError as error:
+            except ShortError as error:
                 short = error.short
             if not self.expire_overdue() and not self._enough(short):
                 break
@@ -76,14 +115,40 @@ class SqlStock:
 
         Raises:
             CartNotHeldError: This checkout's hold was released.
-            _ShortError: Something is short; roll back.
+            ShortError: Something is short; roll back.
         """
-        fresh = self._open(tx, checkout.id, checkout.request.cart_id)
-        status = HoldStatus.EXPIRED if fresh else self._locked(tx, checkout.id)
+        if self._open(tx, checkout.id, checkout.request.cart_id, HoldStatus.HELD):
+            self._take(tx, checkout.id, wanted)
+            return
+        status = self._locked(tx, checkout.id)
         if status is HoldStatus.RELEASED:
             raise CartNotHeldError("the hold of this checkout was released")
         if status is HoldStatus.EXPIRED:
-            self._take(tx, checkout.id, wanted, fresh)
+            tx.execute(delete(HoldLineRow).where(HoldLineRow.checkout_id == checkout.id))
+            self._take(tx, checkout.id, wanted)
+            tx.execute(
+                update(HoldRow)
+                .where(HoldRow.checkout_id == checkout.id)
+                .values(status=HoldStatus.HELD, expires_at=self._database.now() + self._hold_ttl)
+            )
+
+    def short(self, tx: Session, wanted: Mapping[str, int], view: CartView) -> Refusal | None:
+        """Out of stock, if a view that was read in this transaction says so.
+
+        Raises:
+            ShortError: So it is, but holds are past their time: roll back, and end them.
+        """
+        seen = {sku: view.products[sku].available for sku in wanted}
+        short = shortage(wanted, {sku: units for sku, units in seen.items() if units is not None})
+        if short is None:
+            return None
+        if tx.scalars(select(HoldRow.checkout_id).where(self._overdue()).limit(1)).first():
+            raise ShortError(short)
+        return out_of_stock(short)
+
+    def was_released(self, tx: Session, checkout_id: str) -> bool:
+        """Whether this checkout was undone."""
+        return run(tx, _STATUS, this=checkout_id).scalar_one_or_none() is HoldStatus.RELEASED
 
     def extend(self, tx: Session, checkout_id: str) -> bool:
         """Hold for longer; False when the hold has expired.
@@ -113,7 +178,7 @@ class SqlStock:
             carts: The cart of each checkout id.
         """
         for checkout_id in sorted(carts):
-            self._open(tx, checkout_id, carts[checkout_id])
+            self._open(tx, checkout_id, carts[checkout_id], HoldStatus.EXPIRED)
         ending = HoldRow.status.in_([HoldStatus.HELD, HoldStatus.EXPIRED])
         self._give_back(tx, list(carts), ending, HoldStatus.RELEASED)
 
@@ -122,7 +187,7 @@ class SqlStock:
 
         Those that another transaction has just expired count too: there may be more of them.
         """
-        overdue = (HoldRow.status == HoldStatus.HELD) & (HoldRow.expires_at <= self._database.now())
+        overdue = self._overdue()
         with self._database.transaction() as tx:
             candidates = tx.scalars(
                 select(HoldRow.checkout_id)
@@ -132,6 +197,10 @@ class SqlStock:
             ).all()
             self._give_back(tx, candidates, overdue, HoldStatus.EXPIRED)
             return len(candidates)
+
+    def _overdue(self) -> ColumnElement[bool]:
+        now = self._database.now()
+        return (HoldRow.status == HoldStatus.HELD) & (HoldRow.expires_at <= now)
 
     def end_newest(self, sku: str, units: int) -> None:
         """Expire the newest holds on a SKU until at most ``units`` are held, and let in no others.
@@ -157,65 +226,55 @@ class SqlStock:
             row.stocked += left - row.on_hand
             row.on_hand = left
 
-    def _open(self, tx: Session, checkout_id: str, cart_id: str) -> bool:
+    def _open(self, tx: Session, checkout_id: str, cart_id: str, status: HoldStatus) -> bool:
         """Make sure that the checkout has a row; True when it is new, and nothing set aside yet."""
         now = self._database.now()
-        created = tx.execute(
-            self._database.insert(HoldRow)
-            .values(
-                checkout_id=checkout_id,
-                cart_id=cart_id,
-                status=HoldStatus.EXPIRED,
-                created_at=now,
-                expires_at=now,
-            )
-            .on_conflict_do_nothing()
-            .returning(HoldRow.checkout_id)
-        ).scalar_one_or_none()
-        return created is not None
+        created = run(
+            tx,
+            self._insert,
+            checkout_id=checkout_id,
+            cart_id=cart_id,
+            status=status,
+            created_at=now,
+            expires_at=now + self._hold_ttl if status is HoldStatus.HELD else now,
+        )
+        return created.scalar_one_or_none() is not None
 
     def _locked(self, tx: Session, checkout_id: str) -> HoldStatus:
         """The status of a hold, locked until the transaction ends."""
-        return tx.scalars(
-            select(HoldRow.status).where(HoldRow.checkout_id == checkout_id).with_for_update()
-        ).one()
+        return run(tx, _LOCK_STATUS, this=checkout_id).scalar_one()
 
-    def _take(self, tx: Session, checkout_id: str, wanted: Mapping[str, int], fresh: bool) -> None:
-        rows = tx.execute(
-            select(StockRow.sku, (StockRow.on_hand - StockRow.held).label("units"))
-            .where(StockRow.sku.in_(wanted), StockRow.managed)
-            .order_by(StockRow.sku)
-            .with_for_update()
-        )
-        available = {row.sku: row.units for row in rows}
+    def _take(self, tx: Session, checkout_id: str, wanted: Mapping[str, int]) -> None:
+        rows = run(tx, _LOCK_AVAILABLE, skus=list(wanted))
+        available: dict[str, int] = {row.sku: row.units for row in rows}
         if short := shortage(wanted, available):
-            raise _ShortError(short)
-        if not fresh:
-            tx.execute(delete(HoldLineRow).where(HoldLineRow.checkout_id == checkout_id))
+            raise ShortError(short)
         if available:
-            tx.execute(
-                insert(HoldLineRow),
+            run_many(
+                tx,
+                _INSERT_LINES,
                 [
                     {"checkout_id": checkout_id, "sku": sku, "quantity": wanted[sku]}
                     for sku in available
                 ],
             )
             self._move(tx, [checkout_id], held=1)
-        tx.execute(
-            update(HoldRow)
-            .where(HoldRow.checkout_id == checkout_id)
-            .values(status=HoldStatus.HELD, expires_at=self._database.now() + self._hold_ttl)
-        )
 
-    def commit(self, tx: Session, checkout_id: str) -> None:
-        """Turn a held hold into a sale."""
-        self._lock_stock(tx, [checkout_id])
-        tx.execute(
-            update(HoldRow)
-            .where(HoldRow.checkout_id == checkout_id)
-            .values(status=HoldStatus.COMMITTED)
-        )
-        self._move(tx, [checkout_id], held=-1, on_hand=-1)
+    def commit(self, tx: Session, checkout: Checkout, wanted: Mapping[str, int]) -> None:
+        """Turn this checkout's hold into a sale; what has expired is set aside again first.
+
+        Raises:
+            CartNotHeldError: This checkout's hold was released.
+            ShortError: It has expired, and something is short; roll back.
+        """
+        if not self._commit(tx, checkout.id):
+            self.ensure_held(tx, checkout, wanted)
+            self._commit(tx, checkout.id)
+        self._lock_stock(tx, [checkout.id])
+        self._move(tx, [checkout.id], held=-1, on_hand=-1)
+
+    def _commit(self, tx: Session, checkout_id: str) -> bool:
+        return run(tx, _COMMIT, this=checkout_id).scalar_one_or_none() is not None
 
     def _give_back(
         self,
@@ -246,29 +305,10 @@ class SqlStock:
         return len(ending)
 
     def _lock_stock(self, tx: Session, checkout_ids: Sequence[str]) -> None:
-        lines = select(HoldLineRow.sku).where(HoldLineRow.checkout_id.in_(checkout_ids))
-        tx.execute(
-            select(StockRow.sku)
-            .where(StockRow.sku.in_(lines))
-            .order_by(StockRow.sku)
-            .with_for_update(of=StockRow)
-        ).all()
+        run(tx, _LOCK_STOCK, these=checkout_ids).all()
 
     def _move(
         self, tx: Session, checkout_ids: Sequence[str], held: int = 0, on_hand: int = 0
     ) -> None:
         """Add the holds' quantities to the stock counters: once, minus once, or not at all."""
-        lines = HoldLineRow.checkout_id.in_(checkout_ids)
-        quantity = (
-            select(func.sum(HoldLineRow.quantity))
-            .where(lines, HoldLineRow.sku == StockRow.sku)
-            .scalar_subquery()
-        )
-        tx.execute(
-            update(StockRow)
-            .where(StockRow.sku.in_(select(HoldLineRow.sku).where(lines)))
-            .values(
-                held=StockRow.held + held * quantity, on_hand=StockRow.on_hand + on_hand * quantity
-            )
-            .execution_options(synchronize_session=False)
-        )
+        run(tx, _MOVE, these=checkout_ids, add_held=held, add_on_hand=on_hand)

@@ -1,10 +1,14 @@
 """Orders and the outbox."""
 
-from sqlalchemy import insert, select, update
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run, run_many
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import (
     CartRow,
@@ -24,6 +28,45 @@ from commerce.domain.payments import PAID_AT_GATEWAY, ClaimStatus, PaymentChoice
 from commerce.domain.stock import demand
 
 _UNCAPTURED = (OrderStatus.PENDING, OrderStatus.PAYMENT_REVIEW)
+_LOCK_CART = (
+    select(CartRow.locked_by, CartRow.snapshot_digest, CartRow.snapshot)
+    .where(CartRow.id == bindparam("this"))
+    .with_for_update()
+)
+_CLAIM = select(PaymentClaimRow.payment_id, PaymentClaimRow.status).where(
+    PaymentClaimRow.checkout_id == bindparam("this")
+)
+_CONVERT_CART = (
+    update(CartRow)
+    .where(CartRow.id == bindparam("this"))
+    .values(
+        status=CartStatus.CONVERTED,
+        locked_by=None,
+        lock_expires_at=None,
+        snapshot=None,
+        snapshot_digest=None,
+    )
+)
+_INSERT_ORDER = insert(OrderRow)
+_INSERT_LINES = insert(OrderLineRow)
+_INSERT_EVENT = insert(OutboxRow)
+_EVENTS = (
+    select(
+        OutboxRow.event_id,
+        OutboxRow.order_number,
+        OrderRow.store_code,
+        OrderRow.grand_total_minor,
+        OrderRow.currency,
+    )
+    .join(OrderRow, OrderRow.number == OutboxRow.order_number)
+    .where(OutboxRow.announced_at.is_(None))
+    .order_by(OutboxRow.created_at)
+)
+_PENDING_EVENTS = _EVENTS.where(OutboxRow.order_number.in_(bindparam("these", expanding=True)))
+_MISSED_EVENTS = _EVENTS.where(OutboxRow.created_at <= bindparam("before")).limit(bindparam("most"))
+_ANNOUNCED = update(OutboxRow).where(
+    OutboxRow.event_id.in_(bindparam("these", expanding=True)), OutboxRow.announced_at.is_(None)
+)
 
 
 class SqlOrders:
@@ -33,6 +76,13 @@ class SqlOrders:
         self._database = database
         self._stock = stock
         self._answers = answers
+        self._count = (
+            database.insert(OrderSequenceRow)
+            .on_conflict_do_update(
+                index_elements=["prefix"], set_={"last_value": OrderSequenceRow.last_value + 1}
+            )
+            .returning(OrderSequenceRow.last_value)
+        )
 
     def create(self, checkout: Checkout, digest: str) -> Outcome:
         """Turn the locked cart into its order.
@@ -53,54 +103,40 @@ class SqlOrders:
 
     def _create(self, tx: Session, checkout: Checkout, digest: str) -> Outcome:
         request = checkout.request
-        cart = tx.scalars(
-            select(CartRow).where(CartRow.id == request.cart_id).with_for_update()
-        ).one_or_none()
-        existing = tx.scalars(
-            select(OrderRow).where(OrderRow.cart_id == request.cart_id)
-        ).one_or_none()
-        if existing is not None:
-            if existing.checkout_id == checkout.id:
-                return self._answers.placed(existing)
-            return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=existing.number)
+        cart = run(tx, _LOCK_CART, this=request.cart_id).one_or_none()
         if cart is None or cart.locked_by != checkout.id or cart.snapshot is None:
-            return refuse(RefusalReason.CART_CHANGED)
-        snapshot = cart.snapshot
+            return self._ordered_already(tx, checkout)
+        snapshot: CartSnapshot = cart.snapshot
         if cart.snapshot_digest != digest:
             return refuse(RefusalReason.CART_CHANGED)
-        claim = tx.get(PaymentClaimRow, checkout.id)
+        claim = run(tx, _CLAIM, this=checkout.id).one_or_none()
         payment_id = claim.payment_id if claim and claim.status is ClaimStatus.CLAIMED else None
         if payment_id is None and (claim or _is_paid_at_gateway(request, snapshot.cart)):
             return refuse(RefusalReason.CART_CHANGED)
-        self._stock.ensure_held(tx, checkout, demand(snapshot.lines))
-        self._stock.commit(tx, checkout.id)
+        self._stock.commit(tx, checkout, demand(snapshot.lines))
+        now = self._database.now()
         number = self._next_number(tx, snapshot.store.order_prefix)
-        order = self._write(tx, checkout, snapshot, number, payment_id)
-        cart.status = CartStatus.CONVERTED
-        cart.locked_by = cart.lock_expires_at = cart.snapshot = cart.snapshot_digest = None
-        cart.updated_at = self._database.now()
-        tx.add(
-            OutboxRow(
-                event_id=f"{checkout.id}/order-placed",
-                order_number=number,
-                created_at=self._database.now(),
-            )
-        )
-        tx.flush()
-        placed = self._answers.placed(order)
+        total = self._write(tx, checkout, snapshot, number, payment_id)
+        run(tx, _CONVERT_CART, this=request.cart_id, updated_at=now)
+        event_id = f"{checkout.id}/order-placed"
+        run(tx, _INSERT_EVENT, event_id=event_id, order_number=number, created_at=now)
+        placed = self._answers.placed(number, total, payment_id)
         self._answers.store(tx, checkout, placed)
         return placed
 
+    def _ordered_already(self, tx: Session, checkout: Checkout) -> Outcome:
+        """What became of a cart that this checkout has not locked; an order unlocks its cart."""
+        this_cart = OrderRow.cart_id == checkout.request.cart_id
+        order = tx.scalars(select(OrderRow).where(this_cart)).one_or_none()
+        if order is None:
+            return refuse(RefusalReason.CART_CHANGED)
+        if order.checkout_id == checkout.id:
+            return self._answers.of_order(order)
+        return Refusal(reason=RefusalReason.CART_NOT_ACTIVE, order_number=order.number)
+
     def _next_number(self, tx: Session, prefix: str) -> str:
         """The next number under a prefix; its row stays locked until the order is committed."""
-        value = tx.execute(
-            self._database.insert(OrderSequenceRow)
-            .values(prefix=prefix, last_value=1)
-            .on_conflict_do_update(
-                index_elements=["prefix"], set_={"last_value": OrderSequenceRow.last_value + 1}
-            )
-            .returning(OrderSequenceRow.last_value)
-        ).scalar_one()
+        value = run(tx, self._count, prefix=prefix, last_value=1).scalar_one()
         return order_number(prefix, value)
 
     def _write(
@@ -110,13 +146,16 @@ class SqlOrders:
         snapshot: CartSnapshot,
         number: str,
         payment_id: str | None,
-    ) -> OrderRow:
+    ) -> Money:
+        """Write the order; its total."""
         cart, totals = snapshot.cart, snapshot.totals()
         choice = cart.payment
         if payment_id and not (choice and choice.is_online):
             choice = PaymentChoice(method=PAID_AT_GATEWAY)
         assert choice is not None, "a checkout without a method is refused"
-        order = OrderRow(
+        run(
+            tx,
+            _INSERT_ORDER,
             number=number,
             cart_id=cart.id,
             checkout_id=checkout.id,
@@ -140,10 +179,9 @@ class SqlOrders:
             grand_total_minor=totals.grand_total.amount_minor,
             created_at=self._database.now(),
         )
-        tx.add(order)
-        tx.flush()
-        tx.execute(
-            insert(OrderLineRow),
+        run_many(
+            tx,
+            _INSERT_LINES,
             [
                 {
                     "order_number": number,
@@ -161,7 +199,7 @@ class SqlOrders:
                 )
             ],
         )
-        return order
+        return totals.grand_total
 
     def payment_to_capture(self, order_number: str) -> PaymentDue | None:
         """The payment that the order was created with, while it has not been captured."""
@@ -197,32 +235,33 @@ class SqlOrders:
                 .values(status=OrderStatus.PAYMENT_REVIEW)
             )
 
-    def pending_event(self, order_number: str) -> OrderEvent | None:
-        """The order's event while it has not been announced."""
-        with self._database.transaction() as tx:
-            found = tx.execute(
-                select(OutboxRow.event_id, OrderRow)
-                .join(OrderRow, OrderRow.number == OutboxRow.order_number)
-                .where(OutboxRow.order_number == order_number, OutboxRow.announced_at.is_(None))
-            ).one_or_none()
-        if found is None:
-            return None
-        event_id, order = found
-        return OrderEvent(
-            event_id=event_id,
-            order_number=order.number,
-            store_code=order.store_code,
-            total=Money(amount_minor=order.grand_total_minor, currency=order.currency),
-        )
+    def pending_events(self, order_numbers: Sequence[str]) -> list[OrderEvent]:
+        """The events of those of the orders that have not been announced."""
+        with self._database.looking() as tx:
+            return _events(run(tx, _PENDING_EVENTS, these=order_numbers))
 
-    def mark_announced(self, event_id: str) -> None:
-        """Note that the event has been told."""
+    def missed_events(self, older_than: timedelta, most: int) -> list[OrderEvent]:
+        """Events, oldest first, that have not been told for so long."""
+        before = self._database.now() - older_than
+        with self._database.looking() as tx:
+            return _events(run(tx, _MISSED_EVENTS, before=before, most=most))
+
+    def mark_announced(self, event_ids: Sequence[str]) -> None:
+        """Note that the events have been told."""
         with self._database.transaction() as tx:
-            tx.execute(
-                update(OutboxRow)
-                .where(OutboxRow.event_id == event_id, OutboxRow.announced_at.is_(None))
-                .values(announced_at=self._database.now())
-            )
+            run(tx, _ANNOUNCED, these=event_ids, announced_at=self._database.now())
+
+
+def _events(found: CursorResult[Any]) -> list[OrderEvent]:
+    return [
+        OrderEvent(
+            event_id=row.event_id,
+            order_number=row.order_number,
+            store_code=row.store_code,
+            total=Money(amount_minor=row.grand_total_minor, currency=row.currency),
+        )
+        for row in found
+    ]
 
 
 def _is_paid_at_gateway(request: CheckoutRequest, cart: Cart) -> bool:

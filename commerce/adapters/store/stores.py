@@ -2,14 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run
 from commerce.adapters.store.models import StoreRow, TaxRateRow
 from commerce.domain.regions import canonical_region
 from commerce.domain.stores import Store
 from commerce.domain.taxes import TaxRate
+
+_TAX_RATES = (
+    select(*(getattr(TaxRateRow, name) for name in TaxRate.model_fields))
+    .where(TaxRateRow.store_code == bindparam("this"))
+    .order_by(TaxRateRow.country_code, TaxRateRow.region)
+)
 
 
 class StoreSettingsError(ValueError):
@@ -108,15 +114,7 @@ class SqlStores:
 
 def read_tax_rates(tx: Session, code: str) -> tuple[TaxRate, ...]:
     """A store's tax rates, by country and region."""
-    rows = tx.scalars(
-        select(TaxRateRow)
-        .where(TaxRateRow.store_code == code)
-        .order_by(TaxRateRow.country_code, TaxRateRow.region)
-    )
-    names = TaxRate.model_fields
-    return tuple(
-        TaxRate.model_validate({name: getattr(row, name) for name in names}) for row in rows
-    )
+    return tuple(TaxRate.model_validate(row) for row in run(tx, _TAX_RATES, this=code).mappings())
 
 
 def to_store(row: StoreRow) -> Store:
