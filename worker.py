@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.addresses import AddressActivities
 from activities.carts import CartActivities
@@ -44,7 +45,7 @@ from commerce.settings import Settings, wrong_setting
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
-from workflows.runner import ContextFreeRunner
+from workflows.runner import lean_runner
 from workflows.sweep import SweepWorkflow
 
 STICKY_TIMEOUT = timedelta(seconds=1)
@@ -101,6 +102,7 @@ def build_worker(
     store: SqlStore,
     gateway: PaymentGateway,
     relay: OutboxRelay,
+    runner: SandboxedWorkflowRunner | None = None,
     **options: Any,
 ) -> Worker:
     """The Temporal worker; ``options`` go to it as they are."""
@@ -110,7 +112,7 @@ def build_worker(
         task_queue=settings.task_queue,
         workflows=[CheckoutWorkflow, LatePaymentWorkflow, SweepWorkflow],
         activities=build_activities(store, gateway, runs, news, relay, settings.hold_ttl),
-        workflow_runner=ContextFreeRunner(),
+        workflow_runner=runner or lean_runner(),
         activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
         max_concurrent_workflow_tasks=settings.concurrent_checkouts,
         max_concurrent_local_activities=settings.worker_threads,

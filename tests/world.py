@@ -27,6 +27,7 @@ from tests.builders import build, product, usd
 from tests.faults import Faults
 from tests.payments import HANG_S, Gateway
 from worker import build_worker
+from workflows.runner import strict_runner
 
 DEADLINE = timedelta(seconds=20)
 
@@ -131,11 +132,12 @@ async def a_world(
     faults = Faults()
     client = CheckoutClient(temporal, settings.task_queue)
     opened = open_gateway(settings)
-    options: Any = {"interceptors": [faults], **worker_options}
+    strict: Any = {"interceptors": [faults], "runner": strict_runner()}
+    options = {**strict, **worker_options}
     relay = OutboxRelay(store.orders, LogOrderEvents())
     with relay:
         async with build_worker(temporal, settings, store, opened.gateway, relay, **options):
-            world = World(
+            yield World(
                 temporal, settings.task_queue, store, clock, faults, client, settings, gateway
             )
     await opened.aclose()
