@@ -4,9 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WithStartWorkflowOperation
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 
-from commerce.contract import WORKFLOW_TYPE, CheckoutRequest, workflow_id
+from commerce.contract import WORKFLOW_TYPE, CheckoutRequest, CheckoutStatus, workflow_id
 
 TASK_TIMEOUT = timedelta(seconds=5)
 """After a worker dies, its checkouts go on elsewhere this much later."""
@@ -28,4 +35,21 @@ def starting(request: CheckoutRequest, task_queue: str) -> WithStartWorkflowOper
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         static_summary=str(request.operation),
         priority=Priority(fairness_key=request.store_code or None),
+        search_attributes=_shown(request),
+    )
+
+
+def _shown(request: CheckoutRequest) -> TypedSearchAttributes:
+    """What operators see of a run from its start; set later they would be another event of it."""
+    shown = {
+        "CheckoutStatus": CheckoutStatus.RUNNING,
+        "CheckoutOperation": request.operation,
+        "CheckoutStore": request.store_code,
+    }
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword(name), str(value))
+            for name, value in shown.items()
+            if value
+        ]
     )

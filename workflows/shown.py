@@ -35,6 +35,8 @@ class Shown:
     def started(self, operation: Operation, store_code: str) -> None:
         """The first thing that is shown."""
         self._status = CheckoutStatus.RUNNING
+        if _STATUS in workflow.info().typed_search_attributes:
+            return  # by whoever started the run
         store = [_STORE.value_set(store_code)] if store_code else []
         _upsert(_STATUS.value_set(self._status), _OPERATION.value_set(operation), *store)
 
