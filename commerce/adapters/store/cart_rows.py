@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Row, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.database import run
@@ -39,7 +40,13 @@ _OFFERED = (
         PriceRow, (PriceRow.sku == ProductRow.sku) & (PriceRow.currency == bindparam("currency"))
     )
     .outerjoin(StockRow, StockRow.sku == ProductRow.sku)
-    .where(ProductRow.sku.in_(bindparam("skus", expanding=True)))
+)
+_OFFERED_SKUS = _OFFERED.where(ProductRow.sku.in_(bindparam("skus", expanding=True)))
+_OFFERED_LINES = (
+    _OFFERED.add_columns(CartLineRow.line_no, CartLineRow.quantity)
+    .join(CartLineRow, CartLineRow.sku == ProductRow.sku)
+    .where(CartLineRow.cart_id == bindparam("this"))
+    .order_by(CartLineRow.line_no)
 )
 ERASED = "erased-"
 """Begins what stands in the place of a customer's id, and of an idempotency key, once erased."""
@@ -60,14 +67,20 @@ def read_view(
 ) -> CartView:
     """A cart with the products in it, those of ``skus`` that exist, and the tax rates."""
     store = to_store(store_row)
-    lines = read_lines(tx, row.id)
-    wanted = sorted({line.sku for line in lines} | set(skus))
+    found = run(tx, _OFFERED_LINES, this=row.id, currency=store.currency).all()
+    products = {each.sku: _offered(each, store.currency) for each in found}
+    lines = tuple(CartLine(sku=each.sku, quantity=each.quantity, id=each.line_no) for each in found)
+    others = sorted(set(skus) - products.keys())
+    for start in range(0, len(others), _CHUNK):
+        chunk = others[start : start + _CHUNK]
+        for each in run(tx, _OFFERED_SKUS, skus=chunk, currency=store.currency):
+            products[each.sku] = _offered(each, store.currency)
     expired = row.lock_expires_at is not None and row.lock_expires_at <= now
     return CartView(
         cart=to_cart(row, lines),
         status=CartStatus.ACTIVE if expired else row.status,
         store=store,
-        products=read_products(tx, wanted, store.currency),
+        products=products,
         tax_rates=read_tax_rates(tx, store.code),
     )
 
@@ -78,21 +91,15 @@ def read_lines(tx: Session, cart_id: str) -> tuple[CartLine, ...]:
     return tuple(CartLine(sku=row.sku, quantity=row.quantity, id=row.line_no) for row in rows)
 
 
-def read_products(tx: Session, skus: list[str], currency: str) -> dict[str, OfferedProduct]:
-    """Those of the products that exist, as they are offered in a currency."""
-    products: dict[str, OfferedProduct] = {}
-    for start in range(0, len(skus), _CHUNK):
-        found = run(tx, _OFFERED, skus=skus[start : start + _CHUNK], currency=currency)
-        for row in found:
-            price: int | None = row.amount_minor  # an outer join: there may be none
-            products[row.sku] = OfferedProduct(
-                sku=row.sku,
-                name=row.name,
-                kind=row.kind,
-                price=None if price is None else Money(amount_minor=price, currency=currency),
-                available=row.units if row.managed else None,
-            )
-    return products
+def _offered(row: Row[Any], currency: str) -> OfferedProduct:
+    price: int | None = row.amount_minor  # an outer join: there may be none
+    return OfferedProduct(
+        sku=row.sku,
+        name=row.name,
+        kind=row.kind,
+        price=None if price is None else Money(amount_minor=price, currency=currency),
+        available=row.units if row.managed else None,
+    )
 
 
 def fill(row: CartRow, cart: Cart, now: datetime) -> None:

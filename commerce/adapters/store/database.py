@@ -79,6 +79,8 @@ class Database:
             self._readers = _sqlite(file, "BEGIN", connections=READERS, query_only="ON")
         else:
             self.engine = self._readers = _postgresql(url)
+        begins_nothing = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._lookers = self._readers.execution_options(**begins_nothing)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -114,7 +116,7 @@ class Database:
     @contextmanager
     def looking(self) -> Generator[Session]:
         """One statement that only reads: it waits for no writer, and keeps none waiting."""
-        with _session(self._readers) as session:
+        with _session(self._lookers) as session:
             yield session
 
     def insert(self, table: type[DeclarativeBase]) -> "postgresql.Insert | sqlite.Insert":

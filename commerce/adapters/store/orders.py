@@ -33,8 +33,9 @@ _LOCK_CART = (
     .where(CartRow.id == bindparam("this"))
     .with_for_update()
 )
-_CLAIM = select(PaymentClaimRow.payment_id, PaymentClaimRow.status).where(
-    PaymentClaimRow.checkout_id == bindparam("this")
+_CLAIMED = select(PaymentClaimRow.payment_id).where(
+    PaymentClaimRow.checkout_id == bindparam("this"),
+    PaymentClaimRow.status == ClaimStatus.CLAIMED,
 )
 _CONVERT_CART = (
     update(CartRow)
@@ -109,10 +110,11 @@ class SqlOrders:
         snapshot: CartSnapshot = cart.snapshot
         if cart.snapshot_digest != digest:
             return refuse(RefusalReason.CART_CHANGED)
-        claim = run(tx, _CLAIM, this=checkout.id).one_or_none()
-        payment_id = claim.payment_id if claim and claim.status is ClaimStatus.CLAIMED else None
-        if payment_id is None and (claim or _is_paid_at_gateway(request, snapshot.cart)):
-            return refuse(RefusalReason.CART_CHANGED)
+        payment_id: str | None = None
+        if _is_paid_at_gateway(request, snapshot.cart):
+            payment_id = run(tx, _CLAIMED, this=checkout.id).scalar_one_or_none()
+            if payment_id is None:
+                return refuse(RefusalReason.CART_CHANGED)
         self._stock.commit(tx, checkout, demand(snapshot.lines))
         now = self._database.now()
         number = self._next_number(tx, snapshot.store.order_prefix)
