@@ -45,6 +45,9 @@ class Receiver:
     async def deal_with(self, gateway: str, event: PaymentEvent) -> None:
         """Pass an event on, unless nobody waits for it or it was passed on before.
 
+        What the provider tells of the checkout's own calls, while it makes them, is not: it would
+        be a signal and a task more for each of them, and say nothing new.
+
         It is noted afterwards: two that come at once are both passed on, which does no harm.
         """
         if not await asyncio.to_thread(self.seen_events.is_new, gateway, event.id):
@@ -56,8 +59,9 @@ class Receiver:
 
 
 def _is_open(claim: PaymentClaim) -> bool:
-    """Whether a change of the payment matters to somebody."""
-    return claim.status is not ClaimStatus.LET_GO and not (claim.order_number and claim.captured)
+    """Whether a change of the payment matters to somebody who does not ask by himself."""
+    paid = claim.order_number is not None and claim.captured
+    return claim.status is not ClaimStatus.LET_GO and not paid and not claim.in_hand
 
 
 def webhook_routes(receiver: Receiver, limits: Limits) -> list[Route]:

@@ -126,6 +126,8 @@ class PaymentClaim(Model):
     Attributes:
         order_number: None while, or when, there is no order.
         captured: The order's money has been taken.
+        in_hand: Its checkout claimed it, or ordered, a moment ago and waits for nothing: it asks
+            the gateway itself.
     """
 
     payment_id: str
@@ -133,6 +135,7 @@ class PaymentClaim(Model):
     status: ClaimStatus
     order_number: str | None = None
     captured: bool = False
+    in_hand: bool = False
 
 
 class PaymentDue(Model):

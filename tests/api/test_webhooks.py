@@ -20,6 +20,7 @@ from client import CheckoutUnavailableError
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.adapters.store.database import Database
+from commerce.adapters.store.payments import IN_HAND
 from commerce.adapters.store.schema import upgrade
 from commerce.contract import Checkout
 from commerce.domain.payments import PaymentMethod
@@ -77,6 +78,7 @@ class Endpoint:
         self.shop.save(cart_id, payment=choice)
         made = checkout(cart_id, run=run)
         self.shop.claim(made)
+        self.shop.clock.advance(IN_HAND)
         return made
 
 
@@ -143,7 +145,17 @@ def nobody(_endpoint: Endpoint) -> None:
     """A payment that no checkout has claimed."""
 
 
-@pytest.mark.parametrize("prepare", [let_go, captured, nobody])
+def just_claimed(endpoint: Endpoint) -> None:
+    endpoint.paying("cart")
+    endpoint.shop.clock.advance(-IN_HAND)
+
+
+def just_ordered(endpoint: Endpoint) -> None:
+    ordered(endpoint)
+    endpoint.shop.clock.advance(-IN_HAND)
+
+
+@pytest.mark.parametrize("prepare", [let_go, captured, nobody, just_claimed, just_ordered])
 async def test_what_concerns_nobody_is_noted_only(
     endpoint: Endpoint, prepare: Callable[[Endpoint], None]
 ) -> None:
@@ -159,9 +171,16 @@ def given_up(endpoint: Endpoint) -> None:
 
 def ordered(endpoint: Endpoint) -> None:
     endpoint.shop.order(endpoint.paying("cart"))
+    endpoint.shop.clock.advance(IN_HAND)
 
 
-@pytest.mark.parametrize("prepare", [given_up, ordered])
+def waiting(endpoint: Endpoint) -> None:
+    made = endpoint.paying("cart")
+    endpoint.shop.clock.advance(-IN_HAND)
+    endpoint.shop.store.carts.extend(made, endpoint.shop.lock(made).digest)
+
+
+@pytest.mark.parametrize("prepare", [given_up, ordered, waiting])
 async def test_money_that_must_be_taken_or_given_back_concerns_somebody(
     endpoint: Endpoint, prepare: Callable[[Endpoint], None]
 ) -> None:

@@ -1,6 +1,6 @@
 """Which checkout has which payment, and which events of a gateway were dealt with."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -13,6 +13,9 @@ from commerce.contract import Checkout
 from commerce.domain.orders import OrderStatus
 from commerce.domain.payments import ClaimStatus, PaymentClaim
 from commerce.ports import CartNotHeldError
+
+IN_HAND = timedelta(seconds=5)
+"""A step that a checkout tries again after it asks the gateway first, whatever was told."""
 
 _PRECEDENCE = (ClaimStatus.CLAIMED, ClaimStatus.GIVEN_UP, ClaimStatus.LET_GO)
 
@@ -164,7 +167,14 @@ class SqlPaymentClaims:
             status=claim.status,
             order_number=order.number if order else None,
             captured=order is not None and order.status is OrderStatus.PROCESSING,
+            in_hand=self._is_in_hand(claim, order),
         )
+
+    def _is_in_hand(self, claim: PaymentClaimRow, order: OrderRow | None) -> bool:
+        began = order.created_at if order else claim.created_at
+        waits = claim.look_at is not None
+        recent = self._database.now() - began < IN_HAND
+        return claim.status is ClaimStatus.CLAIMED and recent and not waits
 
 
 def settle(tx: Session, payment_id: str, now: datetime) -> None:
