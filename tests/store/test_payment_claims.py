@@ -73,9 +73,10 @@ def unchanged(shop: Shop, call: Callable[[], object]) -> object:
 
 
 def found(shop: Shop, payment_id: str = PAY) -> PaymentClaim:
+    """Who has it; for how long it is in hand is asked in tests/api/test_webhooks.py."""
     claim = shop.store.claims.find(payment_id)
     assert claim is not None
-    return claim
+    return claim.model_copy(update={"in_hand": False})
 
 
 # -- claiming --------------------------------------------------------------------------------------

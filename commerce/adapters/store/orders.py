@@ -16,26 +16,24 @@ from commerce.adapters.store.models import (
     OrderRow,
     OrderSequenceRow,
     OutboxRow,
-    PaymentClaimRow,
 )
-from commerce.adapters.store.payments import settle
+from commerce.adapters.store.payments import CLAIMED, settle
 from commerce.contract import Checkout, CheckoutRequest, OrderEvent, Outcome
 from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.money import Money
 from commerce.domain.orders import OrderStatus, order_number
-from commerce.domain.payments import PAID_AT_GATEWAY, ClaimStatus, PaymentChoice, PaymentDue
+from commerce.domain.payments import PAID_AT_GATEWAY, PaymentChoice, PaymentDue
 from commerce.domain.stock import demand
 
 _UNCAPTURED = (OrderStatus.PENDING, OrderStatus.PAYMENT_REVIEW)
+_UNPAID = select(OrderRow.payment_id, OrderRow.grand_total_minor, OrderRow.currency).where(
+    OrderRow.number == bindparam("this"), OrderRow.status.in_(_UNCAPTURED)
+)
 _LOCK_CART = (
     select(CartRow.locked_by, CartRow.snapshot_digest, CartRow.snapshot)
     .where(CartRow.id == bindparam("this"))
     .with_for_update()
-)
-_CLAIMED = select(PaymentClaimRow.payment_id).where(
-    PaymentClaimRow.checkout_id == bindparam("this"),
-    PaymentClaimRow.status == ClaimStatus.CLAIMED,
 )
 _CONVERT_CART = (
     update(CartRow)
@@ -112,7 +110,7 @@ class SqlOrders:
             return refuse(RefusalReason.CART_CHANGED)
         payment_id: str | None = None
         if _is_paid_at_gateway(request, snapshot.cart):
-            payment_id = run(tx, _CLAIMED, this=checkout.id).scalar_one_or_none()
+            payment_id = run(tx, CLAIMED, this=checkout.id).scalar_one_or_none()
             if payment_id is None:
                 return refuse(RefusalReason.CART_CHANGED)
         self._stock.commit(tx, checkout, demand(snapshot.lines))
@@ -205,12 +203,8 @@ class SqlOrders:
 
     def payment_to_capture(self, order_number: str) -> PaymentDue | None:
         """The payment that the order was created with, while it has not been captured."""
-        with self._database.transaction() as tx:
-            order = tx.scalars(
-                select(OrderRow).where(
-                    OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED)
-                )
-            ).one_or_none()
+        with self._database.looking() as tx:
+            order = run(tx, _UNPAID, this=order_number).one_or_none()
         if order is None or order.payment_id is None:
             return None
         total = Money(amount_minor=order.grand_total_minor, currency=order.currency)

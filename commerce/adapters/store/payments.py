@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from commerce.adapters.store.cart_rows import locked_row
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, run
 from commerce.adapters.store.models import OrderRow, PaymentClaimRow, WebhookEventRow
 from commerce.contract import Checkout
 from commerce.domain.orders import OrderStatus
@@ -16,6 +16,12 @@ from commerce.ports import CartNotHeldError
 
 IN_HAND = timedelta(seconds=5)
 """A step that a checkout tries again after it asks the gateway first, whatever was told."""
+
+CLAIMED = select(PaymentClaimRow.payment_id).where(
+    PaymentClaimRow.checkout_id == bindparam("this"),
+    PaymentClaimRow.status == ClaimStatus.CLAIMED,
+)
+"""The payment that a checkout has claimed."""
 
 _PRECEDENCE = (ClaimStatus.CLAIMED, ClaimStatus.GIVEN_UP, ClaimStatus.LET_GO)
 
@@ -85,11 +91,8 @@ class SqlPaymentClaims:
 
     def has_claimed(self, checkout: Checkout, payment_id: str) -> bool:
         """Whether this checkout has the payment already."""
-        with self._database.reading() as tx:
-            row = tx.get(PaymentClaimRow, checkout.id)
-        return (
-            row is not None and row.status is ClaimStatus.CLAIMED and row.payment_id == payment_id
-        )
+        with self._database.looking() as tx:
+            return run(tx, CLAIMED, this=checkout.id).scalar_one_or_none() == payment_id
 
     def let_go(self, checkout: Checkout) -> None:
         """The payment came to nothing: the shopper may try with it again.
