@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 from temporalio import workflow
@@ -16,7 +16,18 @@ with workflow.unsafe.imports_passed_through():
 
 
 class CheckedPayloadConverter(PydanticPayloadConverter):
-    """Temporal's pydantic converter, with a clean failure for a request of a wrong shape."""
+    """Temporal's pydantic converter, with a clean failure for a request of a wrong shape.
+
+    The SDK makes two for every task of a workflow: what they are made of is made once.
+    """
+
+    _parts: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self) -> None:
+        if not self._parts:
+            super().__init__()
+            self._parts.update(vars(self))
+        vars(self).update(self._parts)
 
     def from_payloads(
         self, payloads: Sequence[Payload], type_hints: list[type] | None = None

@@ -179,10 +179,14 @@ class SqlCarts:
                 return answered
             if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
                 return _locked(row.snapshot, row.snapshot_digest)
+        if row.locked_by is not None:  # what it held comes first, and would be out of order here
+            check = None
         result = self._snapshot_or_outcome(tx, row, store_row, checkout, check, refused)
         if not isinstance(result, CartSnapshot):
             self._answers.store(tx, checkout, result)
             return result
+        if row.locked_by is not None:
+            self._stock.end(tx, {row.locked_by: row.id})
         digest = result.digest()
         run(
             tx,
@@ -193,6 +197,8 @@ class SqlCarts:
             snapshot=result,
             snapshot_digest=digest,
         )
+        if check:  # last, for others wait for these rows until this transaction ends
+            self._stock.ensure_held(tx, checkout, demand(result.lines))
         return _locked(result, digest, reserved=check is not None)
 
     def _snapshot_or_outcome(
@@ -204,7 +210,7 @@ class SqlCarts:
         check: Check | None,
         refused: Refusal | None,
     ) -> CartSnapshot | Outcome:
-        """The snapshot, with its stock set aside if there is a check, or why there is none."""
+        """The snapshot, or why there is none."""
         request = checkout.request
         if row.status is CartStatus.CONVERTED:
             return self._already_ordered(tx, row, request)
@@ -222,18 +228,11 @@ class SqlCarts:
             return refuse(RefusalReason.TOTAL_TOO_LARGE)
         if refused:
             return refused
-        if row.locked_by is not None:
-            self._stock.end(tx, {row.locked_by: row.id})
-            view = read_view(tx, row, store_row, self._database.now())
         snapshot = view.snapshot()
         if check is None:
             return snapshot
-        wanted = demand(snapshot.lines)
-        refusal = self._stock.short(tx, wanted, view) or check(snapshot)
-        if refusal:
-            return refusal
-        self._stock.ensure_held(tx, checkout, wanted)
-        return snapshot
+        refusal = self._stock.short(tx, demand(snapshot.lines), view) or check(snapshot)
+        return refusal or snapshot
 
     def _already_ordered(self, tx: Session, row: CartRow, request: CheckoutRequest) -> Outcome:
         """The order for who asked before it existed, else "not active", naming it to its owner."""

@@ -33,6 +33,9 @@ _LOCK_AVAILABLE = (
     .order_by(StockRow.sku)
     .with_for_update()
 )
+_AVAILABLE = select(StockRow.on_hand - StockRow.held).where(
+    StockRow.sku == bindparam("sku"), StockRow.managed
+)
 _LINES = HoldLineRow.checkout_id.in_(bindparam("these", expanding=True))
 _LOCK_STOCK = (
     select(StockRow.sku)
@@ -102,12 +105,11 @@ class SqlStock:
 
     def _enough(self, short: Shortage) -> bool:
         """Whether another checkout has given back meanwhile what was missing."""
-        with self._database.transaction() as tx:
-            units = tx.scalars(
-                select(StockRow.on_hand - StockRow.held).where(
-                    StockRow.sku == short.sku, StockRow.managed
-                )
-            ).one_or_none()
+        with self._database.looking() as tx:
+            return self._is_enough(tx, short)
+
+    def _is_enough(self, tx: Session, short: Shortage) -> bool:
+        units = run(tx, _AVAILABLE, sku=short.sku).scalar_one_or_none()
         return units is None or units >= short.wanted
 
     def ensure_held(self, tx: Session, checkout: Checkout, wanted: Mapping[str, int]) -> None:
@@ -136,13 +138,15 @@ class SqlStock:
         """Out of stock, if a view that was read in this transaction says so.
 
         Raises:
-            ShortError: So it is, but holds are past their time: roll back, and end them.
+            ShortError: So it is, but holds are past their time, or were ended since: roll back,
+                and look again.
         """
         seen = {sku: view.products[sku].available for sku in wanted}
         short = shortage(wanted, {sku: units for sku, units in seen.items() if units is not None})
         if short is None:
             return None
-        if tx.scalars(select(HoldRow.checkout_id).where(self._overdue()).limit(1)).first():
+        overdue = select(HoldRow.checkout_id).where(self._overdue()).limit(1)
+        if tx.scalars(overdue).first() or self._is_enough(tx, short):
             raise ShortError(short)
         return out_of_stock(short)
 

@@ -113,7 +113,6 @@ class SqlOrders:
             payment_id = run(tx, CLAIMED, this=checkout.id).scalar_one_or_none()
             if payment_id is None:
                 return refuse(RefusalReason.CART_CHANGED)
-        self._stock.commit(tx, checkout, demand(snapshot.lines))
         now = self._database.now()
         number = self._next_number(tx, snapshot.store.order_prefix)
         total = self._write(tx, checkout, snapshot, number, payment_id)
@@ -122,6 +121,8 @@ class SqlOrders:
         run(tx, _INSERT_EVENT, event_id=event_id, order_number=number, created_at=now)
         placed = self._answers.placed(number, total, payment_id)
         self._answers.store(tx, checkout, placed)
+        # Last, for others wait for these rows until this transaction ends.
+        self._stock.commit(tx, checkout, demand(snapshot.lines))
         return placed
 
     def _ordered_already(self, tx: Session, checkout: Checkout) -> Outcome:
