@@ -1,11 +1,12 @@
-"""Faults at the border of every activity: before it takes effect, or after."""
+"""Faults at the border of every activity, before it takes effect or after, and around them."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+import pytest
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
@@ -13,6 +14,44 @@ from temporalio.worker import (
     ExecuteActivityInput,
     Interceptor,
 )
+
+from commerce.adapters.relay import OutboxRelay
+from commerce.adapters.store.carts import SqlCarts
+from commerce.contract import Checkout, LockedCart, Outcome
+from commerce.domain.checks import Check
+
+WAIT_S = 60
+
+
+@pytest.fixture
+def no_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relay of a worker that dies before it tells anything; to be named before the world."""
+
+    def nothing(_relay: OutboxRelay) -> None:
+        return
+
+    monkeypatch.setattr(OutboxRelay, "_run", nothing)
+
+
+def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on carts are locked and no more: what else there is to do is a step of its own.
+
+    So it is with a store of carts that has no stock, and with runs from before they were one.
+    """
+    lock = SqlCarts.lock
+
+    def only_lock(carts: SqlCarts, checkout: Checkout, _check: Check) -> LockedCart | Outcome:
+        return lock(carts, checkout)
+
+    monkeypatch.setattr(SqlCarts, "lock", only_lock)
+
+
+class Soon(asyncio.Event):
+    """What a test waits for: when it does not come that is an error, and nothing hangs."""
+
+    async def wait(self) -> Literal[True]:
+        async with asyncio.timeout(WAIT_S):
+            return await super().wait()
 
 
 class Mode(StrEnum):
@@ -30,7 +69,7 @@ class Faults(Interceptor):
         self._hooks: dict[tuple[str, str], Callable[[], Any]] = {}
         self.tried: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        self.has_failed = asyncio.Event()
+        self.has_failed = Soon()
 
     def fail(
         self, step: str, mode: Mode, times: int = 1, for_good: bool = False, run: str = ""

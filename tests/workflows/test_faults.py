@@ -10,11 +10,15 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from client import Operation, OrderPlaced, RefusalReason, Refused
 from commerce.domain.payments import PaymentStatus
 from tests.builders import cart, product
-from tests.faults import Mode
+from tests.faults import Mode, in_steps, no_relay
 from tests.world import DEADLINE, World
 from workflows import policies
 
+__all__ = ["no_relay"]
 BEFORE_ORDER = ("lock_cart", "hold_stock", "validate_addresses", "verify_payment", "create_order")
+APART = ("hold_stock", "validate_addresses", "verify_payment")
+"""Steps of their own only where the lock does not do what they do."""
+
 AFTER_ORDER = ("capture_payment", "announce_order")
 NOT_OF_A_CHECKOUT = (
     "mark_done",
@@ -25,7 +29,8 @@ NOT_OF_A_CHECKOUT = (
 )
 UNDOS = ("release_stock", "unlock_cart")
 SOLD_OUT = ("apple", 101)
-NO_PAYMENT: dict[str, Any] = {"payment": None}
+NOT_WHAT_WAS_PAID: dict[str, Any] = {"lines": [{"sku": "apple", "quantity": 2}]}
+PLACE, COMPLETE = Operation
 
 
 def ready(world: World, **changes: Any) -> str:
@@ -37,25 +42,28 @@ def ready(world: World, **changes: Any) -> str:
 
 def order(world: World, cart_id: str, operation: Operation) -> Awaitable[Any]:
     key = world.id("key")
-    if operation is Operation.PLACE_ORDER:
+    if operation is PLACE:
         return world.client.place_order(cart_id, idempotency_key=key, deadline=DEADLINE)
     return world.client.complete_order(cart_id, "PAY1", idempotency_key=key, deadline=DEADLINE)
 
 
-def steps(operation: Operation) -> tuple[str, ...]:
-    every = BEFORE_ORDER + AFTER_ORDER
-    at_gateway = operation is Operation.COMPLETE_ORDER
-    return tuple(step for step in every if at_gateway or step != "capture_payment")
+@pytest.fixture
+def apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps apart, for a test that asks about one of them."""
+    if request.getfixturevalue("step") in APART:
+        in_steps(monkeypatch)
 
 
 CASES = [
     pytest.param(operation, step, mode, id=f"{operation}-{step}-{mode}")
     for operation in Operation
-    for step in steps(operation)
+    for step in (*BEFORE_ORDER, "capture_payment")
     for mode in Mode
+    if operation is COMPLETE or step != "capture_payment"
 ]
 
 
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize(("operation", "step", "mode"), CASES)
 async def test_a_step_that_fails_for_a_while_is_retried_to_one_order(
     world: World, operation: Operation, step: str, mode: Mode
@@ -66,13 +74,33 @@ async def test_a_step_that_fails_for_a_while_is_retried_to_one_order(
     assert isinstance(answer, OrderPlaced)
     assert await world.handle(cart_id).result()
     assert (world.faults.failed[step], world.faults.tried[step]) == (2, 3)
-    payment = world.payment("PAY1")
-    captured = operation is Operation.COMPLETE_ORDER
-    assert payment.status is (PaymentStatus.CAPTURED if captured else PaymentStatus.APPROVED)
+    captured = operation is COMPLETE
+    expected = PaymentStatus.CAPTURED if captured else PaymentStatus.APPROVED
+    assert world.payment().status is expected
     world.assert_clean(orders=1)
     assert await order(world, cart_id, operation) == answer
 
 
+@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("mode", Mode)
+async def test_an_order_of_an_earlier_run_is_announced_by_the_run_that_finds_it(
+    no_relay: None, world: World, operation: Operation, mode: Mode
+) -> None:
+    cart_id = ready(world)
+    first = await order(world, cart_id, operation)
+    await world.handle(cart_id).result()
+    await world.client.place_order(cart_id, deadline=DEADLINE)
+    assert world.faults.tried["announce_order"] == 0
+    world.faults.fail("announce_order", mode, times=2)
+    assert isinstance(first, OrderPlaced)
+    assert await order(world, cart_id, operation) == first
+    await world.handle(cart_id).result()
+    assert world.faults.tried["announce_order"] == 3
+    assert world.store.gauges.read().events_unannounced == 0
+    world.assert_clean(orders=1)
+
+
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("step", BEFORE_ORDER)
 async def test_a_step_that_fails_for_good_is_undone_and_red(
@@ -80,7 +108,7 @@ async def test_a_step_that_fails_for_good_is_undone_and_red(
 ) -> None:
     cart_id = ready(world)
     world.faults.fail(step, mode, for_good=True)
-    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    answer = await order(world, cart_id, PLACE)
     if (step, mode) == ("create_order", Mode.AFTER):
         assert isinstance(answer, OrderPlaced)
         await world.handle(cart_id).result()
@@ -103,12 +131,12 @@ async def test_a_step_that_fails_for_good_is_undone_and_red(
 async def test_a_step_is_not_tried_for_ever_before_there_is_an_order(
     world: World, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = policies.VALIDATE_ADDRESSES
+    step = policies.LOCK_CART
     thrice = replace(step, retry=replace(step.retry, maximum_attempts=3))
-    monkeypatch.setattr(policies, "VALIDATE_ADDRESSES", thrice)
+    monkeypatch.setattr(policies, "LOCK_CART", thrice)
     cart_id = ready(world)
     world.faults.fail(step.name, mode, times=1_000)
-    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    answer = await order(world, cart_id, PLACE)
     assert isinstance(answer, Refused)
     assert answer.reason is RefusalReason.SERVER_ERROR
     assert world.faults.tried[step.name] == 3
@@ -127,26 +155,47 @@ def test_only_the_steps_before_the_order_have_a_last_attempt() -> None:
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("step", UNDOS)
 async def test_an_undo_that_fails_is_retried_until_it_works(
-    world: World, step: str, mode: Mode
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, mode: Mode
 ) -> None:
-    cart_id = ready(world, **NO_PAYMENT)
+    cart_id = ready(world, **NOT_WHAT_WAS_PAID)
+    if step == "release_stock":
+        in_steps(monkeypatch)
     world.faults.fail(step, mode, times=2)
-    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    answer = await order(world, cart_id, COMPLETE)
     assert isinstance(answer, Refused)
-    assert answer.reason is RefusalReason.PAYMENT_METHOD_MISSING
+    assert answer.reason is RefusalReason.PAYMENT_ID_INVALID
     assert world.faults.failed[step] == 2
     world.assert_clean(orders=0)
+
+
+def undone(world: World) -> dict[str, int]:
+    return {step: world.faults.tried[step] for step in UNDOS if world.faults.tried[step]}
 
 
 async def test_only_what_was_done_is_undone(world: World) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id, SOLD_OUT))
-    await order(world, cart_id, Operation.PLACE_ORDER)
-    assert world.faults.tried["unlock_cart"] == 1
-    assert world.faults.tried["release_stock"] == 0
-    unknown = await world.client.place_order(world.id("unknown"), deadline=DEADLINE)
-    assert isinstance(unknown, Refused)
-    assert world.faults.tried["unlock_cart"] == 1
+    for refused in (cart_id, world.id("unknown")):
+        assert isinstance(await world.client.place_order(refused, deadline=DEADLINE), Refused)
+        assert undone(world) == {}
+    ready(world, **NOT_WHAT_WAS_PAID)
+    assert isinstance(await order(world, cart_id, COMPLETE), Refused)
+    assert undone(world) == {"unlock_cart": 1}
+
+
+async def test_only_what_was_done_is_undone_though_it_is_done_in_steps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_steps(monkeypatch)
+    cart_id = world.id("cart")
+    world.store.carts.save(cart(cart_id, SOLD_OUT))
+    answer = await order(world, cart_id, PLACE)
+    assert isinstance(answer, Refused)
+    assert answer.reason is RefusalReason.INSUFFICIENT_STOCK
+    assert undone(world) == {"unlock_cart": 1}
+    ready(world, **NOT_WHAT_WAS_PAID)
+    assert isinstance(await world.client.complete_order(cart_id, "PAY1"), Refused)
+    assert undone(world) == {"unlock_cart": 2, "release_stock": 1}
 
 
 async def test_a_cart_whose_lock_expired_and_was_edited_meanwhile_is_refused(world: World) -> None:
@@ -157,7 +206,7 @@ async def test_a_cart_whose_lock_expired_and_was_edited_meanwhile_is_refused(wor
         world.store.carts.save(cart(cart_id, ("pear", 3)))
 
     world.faults.on("create_order", edit)
-    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    answer = await order(world, cart_id, PLACE)
     assert isinstance(answer, Refused)
     assert answer.reason is RefusalReason.CART_CHANGED
     world.assert_clean(orders=0)
@@ -178,7 +227,7 @@ async def test_a_hold_that_expired_is_taken_again_if_stock_is_still_there(
         assert isinstance(await world.client.place_order(other, deadline=DEADLINE), OrderPlaced)
 
     world.faults.on("create_order", sell_to_another)
-    answer = await order(world, cart_id, Operation.PLACE_ORDER)
+    answer = await order(world, cart_id, PLACE)
     if left:
         assert isinstance(answer, OrderPlaced)
     else:
@@ -194,7 +243,7 @@ async def test_prices_that_change_after_the_lock_do_not_change_the_order(world: 
     def dearer() -> None:
         world.store.catalog.put([product("apple", price="99.00")])
 
-    world.faults.on("validate_addresses", dearer)
-    answer = await order(world, cart_id, Operation.COMPLETE_ORDER)
+    world.faults.on("verify_payment", dearer)
+    answer = await order(world, cart_id, COMPLETE)
     assert isinstance(answer, OrderPlaced)
     assert str(answer.total) == "15.00 USD"

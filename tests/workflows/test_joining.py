@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from client import OrderPlaced, Pending, RefusalReason, Refused, Shopper
+from client import Answered, Operation, OrderPlaced, Pending, RefusalReason, Refused, Shopper
 from tests.builders import cart, usd
-from tests.faults import Mode
+from tests.faults import Mode, Soon
 from tests.world import DEADLINE, World
 
 
@@ -51,7 +51,7 @@ async def test_who_joins_with_another_payment_does_not_have_it_captured(world: W
     world.store.carts.save(cart(cart_id))
     world.pay(cart_id, "15.00")
     world.pay("another-cart", "999.00", id="FOREIGN")
-    verifying, goes_on = asyncio.Event(), asyncio.Event()
+    verifying, goes_on = Soon(), Soon()
 
     async def wait() -> None:
         verifying.set()
@@ -78,25 +78,42 @@ async def test_who_joins_with_another_payment_does_not_have_it_captured(world: W
     world.assert_clean(orders=1)
 
 
-async def test_another_request_is_not_given_the_refusal_of_the_one_that_runs(world: World) -> None:
+@pytest.mark.parametrize(
+    ("operation", "step", "reason"),
+    [
+        (Operation.PLACE_ORDER, "lock_cart", RefusalReason.PAYMENT_METHOD_MISSING),
+        (Operation.COMPLETE_ORDER, "verify_payment", RefusalReason.PAYMENT_ID_INVALID),
+    ],
+)
+async def test_another_request_is_not_given_the_refusal_of_the_one_that_runs(
+    world: World, operation: Operation, step: str, reason: RefusalReason
+) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id, payment=None))
     world.pay(cart_id, "15.00")
-    verifying, goes_on = asyncio.Event(), asyncio.Event()
+    is_there, goes_on = Soon(), Soon()
 
     async def wait() -> None:
-        verifying.set()
+        is_there.set()
         await goes_on.wait()
 
-    world.faults.on("verify_payment", wait)
-    first = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
-    await verifying.wait()
-    second = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
+    def ask(payment_id: str) -> "asyncio.Task[Answered]":
+        return asyncio.create_task(
+            world.client.complete_order(cart_id, payment_id, deadline=DEADLINE)
+        )
+
+    world.faults.on(step, wait)
+    if operation is Operation.PLACE_ORDER:
+        first = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    else:
+        first = ask("UNKNOWN")
+    await is_there.wait()
+    second = ask("PAY1")
     await asyncio.wait([second], timeout=0.5)
     goes_on.set()
     refused = await first
     assert isinstance(refused, Refused)
-    assert refused.reason is RefusalReason.PAYMENT_METHOD_MISSING
+    assert refused.reason is reason
     assert isinstance(await second, OrderPlaced)
 
 
@@ -165,8 +182,8 @@ async def test_an_outcome_that_is_not_known_in_time_is_pending_and_can_be_awaite
 ) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    goes_on = asyncio.Event()
-    world.faults.on("hold_stock", goes_on.wait)
+    goes_on = Soon()
+    world.faults.on("lock_cart", goes_on.wait)
     answer = await world.client.place_order(cart_id, deadline=timedelta(milliseconds=300))
     assert isinstance(answer, Pending)
     assert cart_id not in repr(answer)
@@ -192,7 +209,7 @@ async def test_the_outcome_can_be_asked_for_without_starting_a_checkout(world: W
 async def test_each_joined_key_is_answered_the_same_for_ever(world: World) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("verify_payment", Mode.BEFORE, times=2)
+    world.faults.fail("create_order", Mode.BEFORE, times=2)
     keys = [world.id(f"K{n}") for n in range(5)]
     calls = [
         world.client.place_order(cart_id, idempotency_key=key, deadline=DEADLINE) for key in keys
