@@ -10,7 +10,6 @@ import asyncio
 import csv
 import math
 import secrets
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,20 +22,20 @@ from typing import Any
 import click
 import psutil
 from rich.console import Console
-from rich.table import Table
 
 from bench import growth
 from bench.load import (
     KNEE_RATIO,
     PATIENCE,
-    RESULTS,
     Rung,
     arrivals,
     audited,
     cpu_ms_each,
     cpu_s,
+    folder_of_pictures,
     keep,
     knee,
+    numbers,
     offered,
     percentile,
     progress,
@@ -45,19 +44,18 @@ from bench.load import (
 from bench.plots_day import plot_lines, plot_load
 from bench.stage import Kind, Stage, a_stage, pay
 from cli.demo_day import OPEN_STORE, TAX_RATES, read_day, read_products
-from cli.errors import CliError
 from client import OrderPlaced, Pending, Refused, Shopper
 from commerce.domain.carts import Cart, CartLine
 
 LOADS = (2, 5, 10, 15, 20, 25, 30, 40)
 RUNG_S = 120
 FEWEST = 20
+"""Orders of a load, even if they take longer than they should."""
+
 WARM_UP = 40
 SEED = 20171224
 HOUR_S = 3600.0
-IMAGES = Path("docs/images")
-KINDS = {"sqlite": Kind.SQLITE, "postgresql": Kind.POSTGRESQL}
-PARTS = ("load", "lines", "stored", "workers")
+GROWTH = ("lines", "stored", "workers")
 console = Console()
 
 
@@ -193,34 +191,39 @@ async def _climb(kind: Kind, loads: Sequence[float], rung_s: float, port: int) -
 
 
 def _print_load(kind: Kind, rungs: Sequence[Rung], peak_per_s: float) -> None:
-    title = f"{kind}: orders/s, and ms until answered; late: the caller itself; CPU: ms an answer"
-    table = Table(title=title, title_justify="left")
-    for name in ("offered", "x real", "answered", "orders", "sold out"):
-        table.add_column(name, justify="right")
-    for name in ("p50", "p95", "p99", "late", "CPU", "busy", ""):
-        table.add_column(name, justify="right")
+    title = (
+        f"{kind}: orders/s; refused as out of stock; ms until answered;"
+        " ms that the caller was late; CPU ms an answer; the machine's CPU in use"
+    )
+    columns = ("offered", "x real", "done", "orders", "short", "p50", "p95", "p99")
+    table = numbers(title, *columns, "late", "CPU", "busy", "")
     found = knee(rungs[1:])
-    for rung in rungs:
+    for n, rung in enumerate(rungs):
+        mark = "knee" if rung is found else "too much" if rung.is_saturated else ""
         table.add_row(
             f"{rung.offered:.3g}",
-            f"{rung.offered / peak_per_s:,.3g}",
+            f"{rung.offered / peak_per_s:,.0f}",
             f"{rung.achieved:.3g}",
             *(str(rung.orders), str(rung.refused)),
             *(f"{ms:,.0f}" for ms in (rung.p50_ms, rung.p95_ms, rung.p99_ms, rung.late_p99_ms)),
             f"{sum(rung.cpu_ms.values()):.0f}",
             f"{rung.busy:.0%}",
-            "knee" if rung is found else "too much" if rung.is_saturated else "",
+            mark if n else "real time",
         )
     console.print(table)
     if found:
         console.print(
             f"{kind}: the knee is at {found.offered:g} orders/s, {found.offered / peak_per_s:,.0f}"
-            f" times the day's busiest hour: the highest load before the p95 is more than"
+            f" times the day's busiest hour: up to there answers keep up, and the p95 stays within"
             f" {KNEE_RATIO:g} times that at {rungs[1].offered:g}/s"
         )
+    else:
+        console.print(f"{kind}: even {rungs[1].offered:g} orders/s are too much: no knee")
 
 
-def _load(kinds: Sequence[Kind], loads: Sequence[float], rung_s: float, port: int) -> Path:
+def _load(
+    kinds: Sequence[Kind], loads: Sequence[float], rung_s: float, port: int, pictures: Path
+) -> None:
     peak_per_s = len(busiest(read_baskets(), HOUR_S)) / HOUR_S
     ladders: dict[str, list[Rung]] = {}
     for kind in kinds:
@@ -233,40 +236,48 @@ def _load(kinds: Sequence[Kind], loads: Sequence[float], rung_s: float, port: in
         }
         for kind, rungs in ladders.items()
     }
-    keep("load", {"peak_per_s": peak_per_s, "by_database": kept})
-    picture = RESULTS / "load-latency.png"
-    plot_load({kind: rungs[1:] for kind, rungs in ladders.items()}, picture)
-    return picture
+    keep("load", {"peak_per_s": peak_per_s, "seed": SEED, "by_database": kept})
+    plot_load({kind: rungs[1:] for kind, rungs in ladders.items()}, pictures / "load-latency.png")
 
 
 # -- the command --------------------------------------------------------------------------------
 
 
-def _numbers(_context: object, _parameter: object, text: str) -> tuple[float, ...]:
+def _rising(_context: object, _parameter: object, text: str) -> tuple[float, ...]:
     """Positive numbers, rising."""
     try:
-        numbers = tuple(float(each) for each in text.split(","))
+        loads = tuple(float(each) for each in text.split(","))
     except ValueError:
         raise click.BadParameter("numbers are wanted, comma separated") from None
-    if not all(map(math.isfinite, numbers)) or any(b <= a for a, b in pairwise((0.0, *numbers))):
+    if not all(map(math.isfinite, loads)) or any(b <= a for a, b in pairwise((0.0, *loads))):
         raise click.BadParameter("each must be above the one before it, and above zero")
-    return numbers
+    return loads
 
 
 @click.command(help=__doc__)
-@click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="Repeat for more.")
-@click.option("--database", type=click.Choice(list(KINDS)), help="Both, if not given.")
-@click.option("--loads", callback=_numbers, default=",".join(map(str, LOADS)), show_default=True)
+@click.option("--only", "parts", multiple=True, type=click.Choice(["load", "growth", *GROWTH]))
+@click.option(
+    "--database", type=click.Choice(Kind, case_sensitive=False), help="Both, if not given."
+)
+@click.option("--loads", callback=_rising, default=",".join(map(str, LOADS)), show_default=True)
 @click.option(
     "--seconds", default=RUNG_S, type=click.IntRange(1), show_default=True, help="At most, a load."
 )
-@click.option("--blocks", default=20, type=click.IntRange(1), show_default=True, help="Of growth.")
-@click.option("--stored", default=200_000, type=click.IntRange(100), show_default=True)
+@click.option(
+    "--blocks",
+    default=20,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Of growth: 5 orders by turns.",
+)
+@click.option(
+    "--stored", default=200_000, type=click.IntRange(100), show_default=True, help="Orders."
+)
 @click.option("--port", default=7610, type=click.IntRange(1024, 65_000), show_default=True)
-@click.option("--publish", is_flag=True, help="Copy the pictures to docs/images.")
+@click.option("--publish", is_flag=True, help="Pictures to docs/images.")
 def main(
     parts: tuple[str, ...],
-    database: str | None,
+    database: Kind | None,
     loads: tuple[float, ...],
     seconds: int,
     blocks: int,
@@ -275,29 +286,21 @@ def main(
     publish: bool,
 ) -> None:
     """Measure, print, and keep in ``.bench``."""
-    kinds = [KINDS[database]] if database else list(Kind)
-    wanted = parts or PARTS
-    RESULTS.mkdir(exist_ok=True)
-    pictures: list[Path] = []
-    if "load" in wanted:
-        pictures.append(_load(kinds, loads, seconds, port))
+    kinds = [database] if database else list(Kind)
+    wanted = {*parts, *(GROWTH if not parts or "growth" in parts else ())}
+    pictures = folder_of_pictures(publish=publish)
+    if "load" in wanted or not parts:
+        _load(kinds, loads, seconds, port, pictures)
     if "lines" in wanted:
         costs = {
             str(kind): asyncio.run(growth.lines(console, kind, blocks, port)) for kind in kinds
         }
-        picture = RESULTS / "load-lines.png"
-        plot_lines(costs, picture)
-        pictures.append(picture)
+        plot_lines(costs, pictures / "load-lines.png")
     for kind in kinds:
         if "stored" in wanted:
             asyncio.run(growth.stored(console, kind, stored, blocks, port))
         if "workers" in wanted:
             asyncio.run(growth.workers(console, kind, blocks, port))
-    if publish:
-        if not IMAGES.is_dir():
-            raise CliError("run this in the root of the repository")
-        for picture in pictures:
-            shutil.copy(picture, IMAGES)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import psutil
 from rich.console import Console
-from rich.table import Table
 
 from bench.fill import fill, templates, tidy
 from bench.load import (
@@ -22,6 +21,7 @@ from bench.load import (
     cpu_s,
     keep,
     kept_busy,
+    numbers,
     percentile,
     placed,
     progress,
@@ -108,14 +108,12 @@ async def lines(
                     await cost.block(stage, carts(stage.store, BLOCK, skus[:count]))
                 bars.advance(bar)
         await audited(stage)
-    table = Table(title=f"{kind}: an order as its basket grows", title_justify="left")
-    for name in ("lines", "orders", "p50 ms", "p95 ms", "CPU ms", "CPU ms a line more"):
-        table.add_column(name, justify="right")
+    columns = ("lines", "orders", "p50 ms", "p95 ms", "CPU ms", "CPU ms a line more")
+    table = numbers(f"{kind}: an order as its basket grows", *columns)
     least = costs[LINES[0]]
     for count, cost in costs.items():
         more = (cost.cpu_ms - least.cpu_ms) / (count - 1) if count > 1 else 0.0
-        numbers = (cost.p50_ms, cost.p95_ms, cost.cpu_ms)
-        cells = [f"{number:.0f}" for number in numbers]
+        cells = [f"{ms:.0f}" for ms in (cost.p50_ms, cost.p95_ms, cost.cpu_ms)]
         table.add_row(str(count), str(len(cost.seconds)), *cells, f"{more:.2f}")
     console.print(table)
     keep(f"lines-{kind.lower()}", {str(count): cost.kept for count, cost in costs.items()})
@@ -146,9 +144,8 @@ async def stored(console: Console, kind: Kind, count: int, blocks: int, port: in
             await audited(large, ledger=False)
         after = await _by_turns(console, small, large, skus[:USUAL_LINES], blocks)
         report = await asyncio.to_thread(large.store.audit.run)
-    table = Table(title=f"{kind}: an order as stored orders grow", title_justify="left")
-    for name in ("", "few: p50 ms", "many: p50 ms", "ratio", "few: CPU ms", "many: CPU ms"):
-        table.add_column(name, justify="right")
+    columns = ("", "few: p50 ms", "many: p50 ms", "ratio", "few: CPU", "many: CPU")
+    table = numbers(f"{kind}: an order as stored orders grow; CPU: ms an order", *columns)
     kept: dict[str, Any] = {"stored": report.counts["orders"]}
     for name, (few, many) in (("both small", before), (f"{count:,} more in one", after)):
         ratio = many.p50_ms / few.p50_ms
@@ -180,9 +177,8 @@ async def workers(console: Console, kind: Kind, blocks: int, port: int) -> None:
     """Orders a second, 40 at a time, by one to four worker processes, and by one again."""
     orders = blocks * CONCURRENCY // 2
     title = f"{kind}: {CONCURRENCY} orders at a time; CPU: ms an order"
-    table = Table(title=title, title_justify="left")
-    for name in ("workers", "orders/s", "p50 ms", "p95 ms", "busy", "CPU", "of workers"):
-        table.add_column(name, justify="right")
+    columns = ("workers", "orders/s", "p50 ms", "p95 ms", "busy", "CPU", "of workers")
+    table = numbers(title, *columns)
     kept: list[dict[str, Any]] = []
     async with a_stage(kind, port) as stage:
         skus = stock(stage.store, USUAL_LINES)

@@ -11,8 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from bench.probes import cpu_seconds
 from bench.stage import Stage
@@ -20,6 +23,7 @@ from cli.money import differences
 from client import OrderPlaced, Pending
 
 RESULTS = Path(".bench")
+IMAGES = Path("docs/images")
 SATURATED_SHARE = 0.9
 SATURATED_P95_MS = 2000.0
 KNEE_RATIO = 2.0
@@ -233,6 +237,26 @@ def progress(console: Console) -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=console, transient=True)
+
+
+def numbers(title: str, *names: str) -> Table:
+    """A table of numbers, narrow enough for 80 columns."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
+    for name in names:
+        table.add_column(name, justify="right")
+    return table
+
+
+def folder_of_pictures(*, publish: bool) -> Path:
+    """Where pictures go: beside the results, or among those of the manual.
+
+    Raises:
+        UsageError: There is no manual here.
+    """
+    if publish and not IMAGES.is_dir():
+        raise click.UsageError(f"--publish: there is no {IMAGES} here")
+    RESULTS.mkdir(exist_ok=True)
+    return IMAGES if publish else RESULTS
 
 
 def keep(name: str, result: Mapping[str, Any]) -> Path:

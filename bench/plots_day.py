@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.load import KNEE_RATIO, Rung, knee
 
@@ -42,9 +43,9 @@ def plot_load(rungs: Mapping[str, Sequence[Rung]], file: Path) -> None:
                 label = f"{kind} knee: {found.offered:g}/s (p95 within {KNEE_RATIO:g} times)"
                 axes.axvline(found.offered, color=color, alpha=0.4, linewidth=4, label=label)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.yaxis.set_minor_formatter("{x:,.0f}")
-        axes.set_ylim(bottom=10)
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def plot_lines(costs: Mapping[str, Mapping[int, tuple[float, float]]], file: Path) -> None:

@@ -6,18 +6,25 @@ shares with nobody), from the first 2,000 orders, which fill its caches, to the 
 """
 
 import asyncio
-import shutil
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import click
 import psutil
 from rich.console import Console
-from rich.table import Table
 
-from bench.load import RESULTS, audited, keep, kept_busy, placed, progress, settled
+from bench.load import (
+    audited,
+    folder_of_pictures,
+    keep,
+    kept_busy,
+    numbers,
+    placed,
+    progress,
+    settled,
+)
 from bench.plots_day import plot_memory
 from bench.stage import Kind, a_stage, carts, stock
 
@@ -27,8 +34,6 @@ EVERY = 500
 CACHES_FULL = 2000
 TARGET = 0.05
 MIB = 1024 * 1024
-IMAGES = Path("docs/images")
-KINDS = {"sqlite": Kind.SQLITE, "postgresql": Kind.POSTGRESQL}
 console = Console()
 
 
@@ -90,23 +95,30 @@ async def measured(kind: Kind, orders: int, port: int) -> list[Memory]:
 
 
 def growth(samples: Sequence[Memory]) -> float | None:
-    """Of the worker's own memory since its caches were full; None when it is too short to say."""
+    """Of the worker's own memory since its caches were full; None when it is too short to say.
+
+    By the straight line through the readings, which differ by a few MiB from one to the next.
+    """
     since = [sample for sample in samples if sample.orders >= CACHES_FULL]
-    return since[-1].uss_mib / since[0].uss_mib - 1 if len(since) > 1 else None
+    if len(since) < 2:
+        return None
+    orders = [sample.orders for sample in since]
+    slope, at_0 = statistics.linear_regression(orders, [sample.uss_mib for sample in since])
+    return (slope * orders[-1] + at_0) / (slope * orders[0] + at_0) - 1
 
 
 def _print(kind: Kind, samples: Sequence[Memory]) -> None:
-    table = Table(title=f"{kind}: the worker's memory", title_justify="left")
-    for name in (
+    columns = (
         "orders",
         "own MiB",
         "resident MiB",
         "threads",
-        "Temporal server MiB",
+        "server MiB",
         "slowest s",
         "",
-    ):
-        table.add_column(name, justify="left" if not name else "right")
+    )
+    table = numbers(f"{kind}: the worker's memory", *columns)
+    table.columns[-1].justify = "left"
     most = max(sample.uss_mib for sample in samples)
     for sample in samples:
         table.add_row(
@@ -116,7 +128,7 @@ def _print(kind: Kind, samples: Sequence[Memory]) -> None:
             str(sample.threads),
             f"{sample.server_mib:.0f}",
             f"{sample.slowest_s:.1f}",
-            "#" * round(20 * sample.uss_mib / most),
+            "#" * round(14 * sample.uss_mib / most),
         )
     console.print(table)
     grown = growth(samples)
@@ -132,24 +144,27 @@ def _print(kind: Kind, samples: Sequence[Memory]) -> None:
 
 @click.command(help=__doc__)
 @click.argument("orders", default=20_000, type=click.IntRange(1))
-@click.option("--database", type=click.Choice(list(KINDS)), default="sqlite", show_default=True)
+@click.option(
+    "--database",
+    type=click.Choice(Kind, case_sensitive=False),
+    default=Kind.SQLITE,
+    show_default=True,
+)
 @click.option("--port", default=7610, type=click.IntRange(1024, 65_000), show_default=True)
-@click.option("--publish", is_flag=True, help="Copy the picture to docs/images.")
-def main(orders: int, database: str, port: int, publish: bool) -> None:
+@click.option("--publish", is_flag=True, help="The picture to docs/images.")
+def main(orders: int, database: Kind, port: int, publish: bool) -> None:
     """Measure, print, and keep in ``.bench``."""
-    kind = KINDS[database]
-    samples = asyncio.run(measured(kind, orders, port))
-    _print(kind, samples)
+    pictures = folder_of_pictures(publish=publish)
+    samples = asyncio.run(measured(database, orders, port))
+    _print(database, samples)
     kept = {"samples": [asdict(sample) for sample in samples], "growth": growth(samples)}
-    keep(f"soak-{database}", kept)
-    picture = RESULTS / f"load-soak-{database}.png"
+    keep(f"soak-{database.lower()}", kept)
     curves = {
         "worker, its own": [(each.orders, each.uss_mib) for each in samples],
         "worker, resident": [(each.orders, each.rss_mib) for each in samples],
     }
-    plot_memory(curves, f"The worker's memory, {kind}", picture)
-    if publish:
-        shutil.copy(picture, IMAGES)
+    picture = pictures / f"load-soak-{database.lower()}.png"
+    plot_memory(curves, f"The worker's memory, {database}", picture)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,13 @@ def _memory(orders: int, uss_mib: float) -> Memory:
 
 
 def test_memory_grows_from_when_the_caches_are_full() -> None:
-    samples = [_memory(0, 50), _memory(2000, 100), _memory(2500, 90), _memory(3000, 104)]
-    assert growth(samples) == pytest.approx(0.04)
+    samples = [_memory(0, 50), *(_memory(2000 + 500 * n, 100 + 2 * n) for n in range(6))]
+    assert growth(samples) == pytest.approx(0.1)
     assert growth(samples[:2]) is None
+
+
+def test_a_last_reading_that_is_high_by_chance_is_no_growth() -> None:
+    readings = [100, 104, 100, 104, 100, 104, 100, 104, 100, 104]
+    grown = growth([_memory(2000 + 500 * n, mib) for n, mib in enumerate(readings)])
+    assert grown is not None
+    assert grown < 0.02
