@@ -97,11 +97,21 @@ class OutboxRelay:
             self._fails = False
 
     def _tell(self, events: Sequence[OrderEvent]) -> None:
+        """Tell each of them, whatever becomes of the others.
+
+        Raises:
+            Exception: What the last one failed by that did.
+        """
         told: list[str] = []
-        try:
-            for event in events:
+        failed: Exception | None = None
+        for event in events:
+            try:
                 self._events.publish(event)
+            except Exception as error:  # noqa: BLE001 (whatever a broker raises)
+                failed = error
+            else:
                 told.append(event.event_id)
-        finally:
-            if told:
-                self._orders.mark_announced(told)
+        if told:
+            self._orders.mark_announced(told)
+        if failed:
+            raise failed

@@ -106,7 +106,7 @@ async def test_what_breaks_inside_is_told_as_the_documented_server_error(
     market: Storefront,
 ) -> None:
     cart_id = await market.a_ready_cart()
-    market.world.faults.fail("hold_stock", Mode.BEFORE, for_good=True)
+    market.world.faults.fail("lock_cart", Mode.BEFORE, for_good=True)
     code, message, extensions = refused(await market.place(cart_id))
     assert (code, message) == (GENERAL, f"Unable to place order: {SERVER_ERROR}")
     assert (extensions["reason"], extensions["retryable"]) == ("SERVER_ERROR", True)

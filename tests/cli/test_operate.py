@@ -110,12 +110,17 @@ async def pays(world: World, script: str) -> Any:
 
 
 async def is_refused(world: World, *failing: str) -> asyncio.Task[Any]:
-    """A checkout that is refused, and whose undos fail for good at first; its caller."""
+    """A checkout that is refused, and whose undos fail for good at first; its caller.
+
+    It has not heard that its cart is locked with its stock, and so has every undo.
+    """
     cart_id = world.id("cart")
-    world.store.carts.save(cart(cart_id, payment=None))
+    world.store.carts.save(cart(cart_id))
+    world.faults.fail("lock_cart", Mode.AFTER)
     for step in failing:
         world.faults.fail(step, Mode.BEFORE, for_good=True)
-    return asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    call = world.client.complete_order(cart_id, "UNKNOWN", deadline=DEADLINE)
+    return asyncio.create_task(call)
 
 
 def assert_one_line_error(result: Result, *words: str) -> None:
@@ -147,7 +152,7 @@ async def test_an_incident_is_listed_and_settled(
     settled = await run(name, cart_id, "release-stock", *options)
     assert settled.exit_code == 0, settled.output
     assert told in settled.output
-    assert (await caller).reason == "PAYMENT_METHOD_MISSING"
+    assert (await caller).reason == "PAYMENT_ID_INVALID"
     await world.handle(cart_id).result()
     assert "grace" in await acts(world, cart_id)
 
@@ -267,7 +272,7 @@ async def test_an_order_is_found_by_its_number_without_a_store(
 async def test_what_failed_for_good_is_listed_for_a_day_and_is_not_stuck(world: World) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("hold_stock", Mode.BEFORE, for_good=True)
+    world.faults.fail("lock_cart", Mode.BEFORE, for_good=True)
     await world.client.place_order(cart_id, deadline=DEADLINE)
 
     async def is_listed() -> bool:

@@ -14,11 +14,12 @@ from tests.world import DEADLINE, World
 async def test_a_lost_answer_is_asked_for_again_under_the_same_key(world: World, step: str) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
+    world.pay(cart_id, "15.00")
     server_port = int(world.temporal.service_client.config.target_host.rpartition(":")[2])
     async with a_proxy(free_port(), server_port) as proxy:
         client = CheckoutClient(await connected(proxy.address), world.task_queue)
         world.faults.on(step, proxy.cut)
-        answer = await client.place_order(cart_id, deadline=DEADLINE)
+        answer = await client.complete_order(cart_id, "PAY1", deadline=DEADLINE)
         assert isinstance(answer, OrderPlaced)
         assert proxy.cuts > 0
     await world.handle(cart_id).result()

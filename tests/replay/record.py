@@ -63,8 +63,10 @@ async def refused_at_hold(world: World, name: str) -> None:
 
 
 async def refused_and_undone(world: World, name: str) -> None:
-    world.store.carts.save(cart(world.id(name), payment=None))
-    await world.client.place_order(world.id(name), deadline=DEADLINE)
+    """Since version 4 only a run that did not hear of its lock can be refused its stock so late."""
+    world.faults.fail("lock_cart", Mode.AFTER)
+    world.faults.on("hold_stock", lambda: world.store.stock.end_newest("apple", 0))
+    await place(world, name)
 
 
 async def payment_refused(world: World, name: str) -> None:
@@ -74,24 +76,37 @@ async def payment_refused(world: World, name: str) -> None:
 
 async def joined(world: World, name: str) -> None:
     world.store.carts.save(cart(world.id(name)))
-    world.faults.fail("verify_payment", Mode.BEFORE, times=2)
+    world.faults.fail("create_order", Mode.BEFORE, times=2)
     calls = [world.client.place_order(world.id(name), deadline=DEADLINE) for _ in range(3)]
     await asyncio.gather(*calls)
 
 
 async def retried(world: World, name: str) -> None:
+    """Since version 4 a run that did not hear of its lock holds and checks in steps."""
+    world.faults.fail("lock_cart", Mode.AFTER)
     world.faults.fail("hold_stock", Mode.AFTER, times=2)
-    world.faults.fail("announce_order", Mode.AFTER, times=1)
     await place(world, name)
 
 
+async def found(world: World, name: str) -> None:
+    """An order of an earlier run, which is announced by a step."""
+    world.faults.fail("create_order", Mode.AFTER)
+
+    def terminate() -> Awaitable[None]:
+        return world.handle(world.id(name)).terminate()
+
+    world.faults.on("create_order", lambda: world.faults.on("create_order", terminate))
+    world.faults.fail("announce_order", Mode.AFTER)
+    await complete(world, name)
+
+
 async def failed_for_good(world: World, name: str) -> None:
-    world.faults.fail("validate_addresses", Mode.BEFORE, for_good=True)
+    world.faults.fail("create_order", Mode.BEFORE, for_good=True)
     await place(world, name)
 
 
 async def aborted(world: World, name: str) -> None:
-    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    world.faults.fail("create_order", Mode.BEFORE, times=1_000)
     call = asyncio.create_task(place(world, name))
     await world.faults.has_failed.wait()
     await world.abort(world.id(name), "recorded")
@@ -99,7 +114,7 @@ async def aborted(world: World, name: str) -> None:
 
 
 async def cancelled(world: World, name: str) -> None:
-    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    world.faults.fail("create_order", Mode.BEFORE, times=1_000)
     call = asyncio.create_task(place(world, name))
     await world.faults.has_failed.wait()
     await world.handle(world.id(name)).cancel()
@@ -181,6 +196,7 @@ async def act(world: World, name: str, way: str, step: str) -> None:
 
 
 async def incident_retried(world: World, name: str) -> None:
+    world.faults.fail("lock_cart", Mode.AFTER)
     call = await stuck(world, name, "release_stock")
     await act(world, name, RETRY_UPDATE, "release_stock")
     await call
@@ -216,7 +232,7 @@ async def capture_unanswered(world: World, name: str) -> None:
 
 async def aborted_with_any_text(world: World, name: str) -> None:
     """In version 2 there was no other way to say why."""
-    world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+    world.faults.fail("create_order", Mode.BEFORE, times=1_000)
     call = asyncio.create_task(place(world, name))
     await world.faults.has_failed.wait()
     handle: Any = world.handle(world.id(name))
@@ -257,6 +273,7 @@ PATHS: tuple[Callable[[World, str], Awaitable[None]], ...] = (
     payment_refused,
     joined,
     retried,
+    found,
     failed_for_good,
     aborted,
     cancelled,

@@ -105,9 +105,9 @@ async def test_nothing_can_be_read_without_the_keys(world: World, path: str) -> 
     changes: dict[str, Any] = {"payment": None} if path == "refused" else {}
     world.store.carts.save(cart(cart_id, customer_id=customer, **changes))
     if path == "failed":
-        world.faults.fail("validate_addresses", Mode.BEFORE, for_good=True)
+        world.faults.fail("create_order", Mode.BEFORE, for_good=True)
     if path == "aborted":
-        world.faults.fail("verify_payment", Mode.BEFORE, times=1_000)
+        world.faults.fail("create_order", Mode.BEFORE, times=1_000)
     call: dict[str, Any] = {
         "shopper": Shopper.customer(customer),
         "idempotency_key": cart_id,
@@ -127,7 +127,7 @@ async def test_nothing_can_be_read_without_the_keys(world: World, path: str) -> 
     found = await kept(world, cart_id)
     assert found.plain == []
     assert found.encrypted > 8
-    secrets = [cart_id, customer, world.id("PAY"), "Canary Avenue", "Hold 1 item", *PEOPLE]
+    secrets = [cart_id, customer, world.id("PAY"), "Canary Avenue", "hold its stock", *PEOPLE]
     secrets += [answer.token] if isinstance(answer, OrderPlaced) else []
     for secret in secrets:
         assert secret.encode() not in found.history
@@ -137,7 +137,7 @@ async def test_nothing_can_be_read_without_the_keys(world: World, path: str) -> 
         assert each.stack_trace == ""
     assert bool(found.failures) is (path in ("failed", "aborted"))
     # with the keys: references, summaries, texts of failures, and still no people
-    for readable in (cart_id, customer, "Hold 1 item"):
+    for readable in (cart_id, customer, "hold its stock"):
         assert readable.encode() in found.readable
     for person in PEOPLE:
         assert person.encode() not in found.readable
@@ -153,8 +153,9 @@ async def ended(world: World, cart_id: str) -> None:
 async def test_a_pending_failure_is_encrypted_and_read_with_the_keys(world: World) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("announce_order", Mode.BEFORE, times=1_000)
-    await world.client.place_order(cart_id, deadline=DEADLINE)
+    world.pay(cart_id, "15.00")
+    world.faults.fail("capture_payment", Mode.BEFORE, times=1_000)
+    await world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE)
     await world.faults.has_failed.wait()
     pending: Any = None
     described: Any = None
@@ -177,10 +178,11 @@ async def test_what_is_typed_in_plain_does_not_reach_a_run_nor_break_it(world: W
     """An operator without the codec endpoint, or a forger without the keys."""
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("announce_order", Mode.BEFORE, times=3)
+    world.pay(cart_id, "15.00")
+    world.faults.fail("capture_payment", Mode.BEFORE, times=3)
     raw = await another_client(world)
     handle: Any = raw.get_workflow_handle(workflow_id(cart_id))
-    placed = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    placed = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
     await world.faults.has_failed.wait()
     await handle.signal(PAYMENT_CHANGED_SIGNAL, "PAY1")
     with pytest.raises(WorkflowUpdateFailedError):
@@ -211,8 +213,9 @@ async def test_a_signal_that_no_key_could_open_does_not_stop_a_run(
 ) -> None:
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("announce_order", Mode.BEFORE, times=2)
-    placed = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    world.pay(cart_id, "15.00")
+    world.faults.fail("capture_payment", Mode.BEFORE, times=2)
+    placed = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
     await world.faults.has_failed.wait()
     metadata = {"encoding": b"binary/encrypted", "encryption-cipher": encoding}
     await world.temporal.workflow_service.signal_workflow_execution(

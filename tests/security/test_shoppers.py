@@ -156,17 +156,17 @@ async def test_who_asks_while_the_owner_orders_learns_nothing_of_the_order(
 ) -> None:
     ada, eve = market.as_customer("ada-orders"), market.as_customer("eve-asks")
     cart_id = await ada.a_ready_cart()
-    verifying, goes_on = asyncio.Event(), asyncio.Event()
+    creating, goes_on = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
-        verifying.set()
+        creating.set()
         await goes_on.wait()
 
-    market.world.faults.on("verify_payment", wait)
+    market.world.faults.on("create_order", wait)
     key = market.world.id("owners")
     async with asyncio.timeout(30), asyncio.TaskGroup() as asking:
         owners = asking.create_task(ada.place(cart_id, Idempotency_Key=key))
-        await verifying.wait()
+        await creating.wait()
         strangers = [
             asking.create_task(eve.place(cart_id)),
             asking.create_task(market.place(cart_id)),

@@ -40,8 +40,9 @@ async def test_a_signal_with_a_poisoned_header_does_not_stop_a_run(traced_world:
     world = traced_world
     cart_id = world.id("cart")
     world.store.carts.save(cart(cart_id))
-    world.faults.fail("announce_order", Mode.BEFORE, times=2)
-    placed = asyncio.create_task(world.client.place_order(cart_id, deadline=DEADLINE))
+    world.pay(cart_id, "15.00")
+    world.faults.fail("capture_payment", Mode.BEFORE, times=2)
+    placed = asyncio.create_task(world.client.complete_order(cart_id, "PAY1", deadline=DEADLINE))
     await world.faults.has_failed.wait()
     [payment] = await ENCRYPTED.encode(["PAY1"])
     for data in (b"5", b'"x"', b"{", b'{"traceparent": 5}', b'{"baggage": "a=\\ud800"}'):

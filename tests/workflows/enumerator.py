@@ -1,12 +1,13 @@
 """Every fault at every call of the gateway, every pair of them, and every fault around a step.
 
-A path, a call, a step, a fault or an invariant joins by a line of its table.
+The relay's calls count as steps of the run whose order they announce. A path, a call, a step, a
+fault or an invariant joins by a line of its table.
 """
 
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,11 +16,14 @@ from temporalio.service import RPCError
 
 from cli.money import differences
 from client import Operation, OrderPlaced, Pending, Refused
+from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.sandbox import LedgerPayment
-from commerce.contract import PAYMENT_CHANGED_SIGNAL, workflow_id
+from commerce.adapters.relay import MISSED_AFTER, OutboxRelay
+from commerce.adapters.store.orders import SqlOrders
+from commerce.contract import PAYMENT_CHANGED_SIGNAL, OrderEvent, workflow_id
 from commerce.domain.payments import PaymentMethod, PaymentStatus
 from tests.builders import cart
-from tests.faults import Mode
+from tests.faults import Faults, Mode
 from tests.world import World
 
 TOTAL = "15.00"
@@ -47,6 +51,8 @@ class Path:
         then: What the gateway's shopper or reviewer does while it is pending.
         breaks: A step that never succeeds.
         refunds: The money is captured behind our back before that step.
+        loses: A step whose first answer is lost, whatever else happens.
+        is_found: The run is terminated once there is the order, and the next one finds it.
     """
 
     operation: Operation
@@ -56,6 +62,8 @@ class Path:
     then: str = ""
     breaks: str = ""
     refunds: bool = False
+    loses: str = ""
+    is_found: bool = False
 
 
 def calls(**times: int) -> tuple[At, ...]:
@@ -64,22 +72,45 @@ def calls(**times: int) -> tuple[At, ...]:
 
 
 _PENDING = {"authorize": "pending_shopper"}
-_BEFORE = ("lock_cart", "hold_stock", "validate_addresses", "verify_payment", "create_order")
-_ORDER = (*_BEFORE, "capture_payment", "announce_order")
-_UNDO = ("verify_payment", "void_payment", "release_stock", "unlock_cart")
+_RELAY = ("publish", "mark_announced")
+_BEFORE = ("lock_cart", "verify_payment", "create_order")
+_ORDER = (*_BEFORE, "capture_payment", *_RELAY)
+_DECLINED = ("verify_payment", "unlock_cart")
+_UNDO = ("verify_payment", "void_payment", "unlock_cart")
+_APART = ("hold_stock", "validate_addresses", "verify_payment")
+"""The steps of a run that does not hear that its cart is locked with all that belongs to it."""
+
 _PLACE, _COMPLETE = Operation
 
 PATHS: dict[str, Path] = {
     "order": Path(_COMPLETE, calls(look_up=4, authorize=2, capture=2), _ORDER),
     "placed online": Path(_PLACE, calls(look_up=2, authorize=1, capture=1), _ORDER),
-    "declined": Path(_COMPLETE, calls(look_up=2, authorize=2), _UNDO, {"authorize": "decline"}),
+    "declined": Path(_COMPLETE, calls(look_up=2, authorize=2), _DECLINED, {"authorize": "decline"}),
     "pending": Path(
         _COMPLETE, calls(look_up=3, authorize=1, capture=1), _ORDER, _PENDING, "authenticate"
     ),
-    "pending, declined": Path(_COMPLETE, calls(look_up=3, authorize=1), _UNDO, _PENDING, "decline"),
+    "pending, declined": Path(
+        _COMPLETE, calls(look_up=3, authorize=1), _DECLINED, _PENDING, "decline"
+    ),
     "undone": Path(_COMPLETE, calls(look_up=3, authorize=2, void=2), _UNDO, breaks="create_order"),
     "refunded": Path(
         _COMPLETE, calls(look_up=3, refund=2), _UNDO, breaks="create_order", refunds=True
+    ),
+    "in steps": Path(
+        _COMPLETE, calls(look_up=1, authorize=1), (*_APART, "create_order"), loses="lock_cart"
+    ),
+    "undone in steps": Path(
+        _COMPLETE,
+        calls(void=1),
+        (*_APART, "void_payment", "release_stock", "unlock_cart"),
+        breaks="create_order",
+        loses="lock_cart",
+    ),
+    "found": Path(
+        _COMPLETE,
+        (At("look_up", 2), *calls(capture=2)),
+        ("capture_payment", "announce_order"),
+        is_found=True,
     ),
 }
 
@@ -99,12 +130,17 @@ def schedules(path: Path) -> Iterator[tuple[Fault, ...]]:
 
 @dataclass
 class Run:
-    """What came of a schedule."""
+    """What came of a schedule.
+
+    Attributes:
+        missed: The steps of it that were never tried.
+    """
 
     cart_id: str
     path: Path
     schedule: tuple[Fault, ...]
     answer: Any = None
+    missed: tuple[str, ...] = ()
 
     @property
     def payment_id(self) -> str:
@@ -152,6 +188,51 @@ INVARIANTS: tuple[Callable[[World, Run, LedgerPayment], bool], ...] = (
 )
 
 
+# -- faults at the relay's calls ------------------------------------------------------------------
+
+
+def faulty_publish(faults: Faults) -> Callable[[LogOrderEvents, OrderEvent], None]:
+    """A broker that takes the faults that are planned for ``publish``."""
+    publish = LogOrderEvents.publish
+
+    def faulty(events: LogOrderEvents, event: OrderEvent) -> None:
+        with _around(faults, "publish", [event.event_id]):
+            publish(events, event)
+
+    return faulty
+
+
+def faulty_mark_announced(faults: Faults) -> Callable[[SqlOrders, Sequence[str]], None]:
+    """A store that takes the faults that are planned for ``mark_announced``."""
+    mark_announced = SqlOrders.mark_announced
+
+    def faulty(orders: SqlOrders, event_ids: Sequence[str]) -> None:
+        with _around(faults, "mark_announced", event_ids):
+            mark_announced(orders, event_ids)
+
+    return faulty
+
+
+@contextlib.contextmanager
+def _around(faults: Faults, call: str, event_ids: Sequence[str]) -> Generator[None]:
+    planned = [faults.take(call, event_id.split("/")[0]) for event_id in event_ids]
+    modes = {fault[0] for fault in planned if fault}
+    if Mode.BEFORE in modes:
+        raise ConnectionError
+    yield
+    if modes:
+        raise ConnectionError
+
+
+async def _all_announced(world: World) -> None:
+    """Until another worker's relay has told what this one missed."""
+    world.clock.advance(MISSED_AFTER)
+    with OutboxRelay(world.store.orders, LogOrderEvents(), look_every_s=0.1):
+        async with asyncio.timeout(DEADLINE.total_seconds()):
+            while world.store.gauges.read().events_unannounced:  # noqa: ASYNC110 (a store)
+                await asyncio.sleep(0.05)
+
+
 # -- playing them -------------------------------------------------------------------------------
 
 
@@ -168,6 +249,11 @@ async def play(
             await _play(world, run)
 
     await asyncio.gather(*map(one, runs))
+    await _all_announced(world)
+    for run in runs:
+        around = [at.what for at, _ in run.schedule if at.what in path.steps]
+        run_id = workflow_id(run.cart_id)
+        run.missed = tuple(step for step in around if world.faults.take(step, run_id))
     return runs, {payment.id: payment for payment in world.gateway.ledger().payments}
 
 
@@ -184,6 +270,10 @@ async def _play(world: World, run: Run) -> None:
     for at, mode in run.schedule:
         if at.what in path.steps:
             world.faults.fail(at.what, Mode(mode), run=run_id)
+    if path.loses:
+        world.faults.fail(path.loses, Mode.AFTER, run=run_id)
+    if path.is_found:
+        _terminate_once_ordered(world, run)
     if path.breaks:
         world.faults.fail(path.breaks, Mode.BEFORE, for_good=True, run=run_id)
     if path.refunds:
@@ -198,6 +288,17 @@ async def _play(world: World, run: Run) -> None:
         answer = await answer.wait(DEADLINE)
     run.answer = answer
     await _until_quiet(world, run)
+
+
+def _terminate_once_ordered(world: World, run: Run) -> None:
+    """The first answer of ``create_order`` is lost; the run ends while it is tried again."""
+    step, run_id = "create_order", workflow_id(run.cart_id)
+    world.faults.fail(step, Mode.AFTER, run=run_id)
+
+    def terminate() -> Awaitable[None]:
+        return world.handle(run.cart_id).terminate("the test's operator")
+
+    world.faults.on(step, lambda: world.faults.on(step, terminate, run=run_id), run=run_id)
 
 
 async def _order(world: World, run: Run) -> Any:

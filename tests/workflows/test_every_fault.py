@@ -1,4 +1,4 @@
-"""Whatever one or two faults hit the gateway and the steps: do money and orders agree?"""
+"""Whatever one or two faults hit gateway, steps and relay: do money, orders and news agree?"""
 
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -10,7 +10,9 @@ from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 
 from activities.payments import PaymentActivities
+from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.sandbox import SandboxGateway
+from commerce.adapters.store.orders import SqlOrders
 from commerce.contract import Undo
 from commerce.domain.errors import Refusal
 from commerce.domain.payments import (
@@ -22,7 +24,14 @@ from commerce.domain.payments import (
     PaymentUnknown,
 )
 from tests.builders import product
-from tests.workflows.enumerator import PATHS, happened, play, violations
+from tests.workflows.enumerator import (
+    PATHS,
+    faulty_mark_announced,
+    faulty_publish,
+    happened,
+    play,
+    violations,
+)
 from tests.world import World, a_world
 
 SHARE = 0.4
@@ -30,8 +39,12 @@ SHARE = 0.4
 
 
 @pytest_asyncio.fixture
-async def world(own_env: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[World]:
+async def world(
+    own_env: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[World]:
     async with a_world(own_env.client, tmp_path, gateway_hang_s=0) as made:
+        monkeypatch.setattr(LogOrderEvents, "publish", faulty_publish(made.faults))
+        monkeypatch.setattr(SqlOrders, "mark_announced", faulty_mark_announced(made.faults))
         made.store.catalog.put([product("apple", 1_000_000)])
         methods = ["checkmo", PaymentMethod.SMART_BUTTONS]
         made.store.stores.change("default", {"payment_methods": methods})
@@ -42,6 +55,7 @@ async def world(own_env: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[
 async def test_every_fault_and_every_pair_of_faults(world: World, name: str) -> None:
     runs, payments = await play(world, PATHS[name])
     assert violations(world, runs, payments) == []
+    assert [str(run) for run in runs if run.missed] == []
     report = world.store.audit.run()
     assert report.violations == ()
     assert (report.counts["holds_open"], report.counts["carts_locked"]) == (0, 0)

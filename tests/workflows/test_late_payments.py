@@ -149,7 +149,7 @@ async def test_a_success_that_is_told_while_the_rest_is_undone_is_given_back(
         monkeypatch.setattr(SandboxGateway, "look_up", knows_nothing)
 
     world.faults.on("void_payment", blind)
-    world.faults.on("release_stock", late)
+    world.faults.on("unlock_cart", late)
     await world.abort(cart_id, "enough")
     assert isinstance(await pending.wait(DEADLINE), Refused)
     await world.handle(cart_id).result()
