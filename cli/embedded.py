@@ -62,14 +62,13 @@ def temporal_arguments(port: int, ui_port: int, database: Path, codec_url: str =
     """
     arguments = ["server", "start-dev", "--ip", LOOPBACK, "--ui-ip", LOOPBACK]
     arguments += ["--port", str(port), "--ui-port", str(ui_port), "--db-filename", str(database)]
-    arguments += ["--log-level", "error", "--dynamic-config-value", "matching.enableFairness=true"]
-    arguments += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"]
+    arguments += ["--log-level", "error"]
+    tuned = "history.transferProcessorMaxPollRPS=2000 frontend.namespaceCount=10000"
+    tuned += " matching.enableFairness=true matching.numTaskqueueWritePartitions=1"
+    arguments += [f"--dynamic-config-value={setting}" for setting in tuned.split()]
     arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
-    for name, kind in SEARCH_ATTRIBUTES.items():
-        arguments += ["--search-attribute", f"{name}={kind}"]
-    if codec_url:
-        arguments += ["--ui-codec-endpoint", codec_url]
-    return arguments
+    arguments += [f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()]
+    return arguments + (["--ui-codec-endpoint", codec_url] if codec_url else [])
 
 
 @dataclass

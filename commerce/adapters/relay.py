@@ -4,7 +4,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,9 @@ MISSED_AFTER = timedelta(seconds=5)
 
 LINGER_S = 0.05
 """Those that are placed within it of each other are told together."""
+
+QUIET_S = 60.0
+"""What goes on failing is said once, and again only after it went well for so long."""
 
 CLOSE_S = 10.0
 
@@ -39,7 +43,8 @@ class OutboxRelay:
         self._look_every_s = look_every_s
         self._placed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-        self._fails = self._ends = False
+        self._quiet_until = 0.0
+        self._ends = False
 
     def soon(self, order_number: str) -> None:
         """Announce this order; returns at once."""
@@ -64,10 +69,11 @@ class OutboxRelay:
         look_at = time.monotonic()
         while not self._ends:
             if numbers := self._next(look_at - time.monotonic()):
-                self._unless_it_fails(lambda numbers=numbers: self._orders.pending_events(numbers))
+                self._tell(lambda numbers=numbers: self._orders.pending_events(numbers))
             if time.monotonic() >= look_at and not self._ends:
-                self._unless_it_fails(lambda: self._orders.missed_events(MISSED_AFTER, BATCH))
-                look_at = time.monotonic() + self._look_every_s
+                told = self._tell(lambda: self._orders.missed_events(MISSED_AFTER, BATCH))
+                if told < BATCH:  # else there may be more of them
+                    look_at = time.monotonic() + self._look_every_s
 
     def _next(self, within_s: float) -> list[str]:
         """Orders that were placed, a batch at most, once there are some."""
@@ -86,32 +92,25 @@ class OutboxRelay:
         self._ends = True
         return numbers
 
-    def _unless_it_fails(self, events: Callable[[], Sequence[OrderEvent]]) -> None:
-        try:
-            self._tell(events())
-        except Exception as error:  # noqa: BLE001 (whatever a broker or a driver raises)
-            if not self._fails:
-                logger.warning("orders cannot be announced: %s", type(error).__name__)
-            self._fails = True
-        else:
-            self._fails = False
-
-    def _tell(self, events: Sequence[OrderEvent]) -> None:
-        """Tell each of them, whatever becomes of the others.
-
-        Raises:
-            Exception: What the last one failed by that did.
-        """
+    def _tell(self, find: Callable[[], Sequence[OrderEvent]]) -> int:
+        """Tell what is found; how many. One that cannot be told keeps no other from it."""
         told: list[str] = []
-        failed: Exception | None = None
-        for event in events:
-            try:
-                self._events.publish(event)
-            except Exception as error:  # noqa: BLE001 (whatever a broker raises)
-                failed = error
-            else:
-                told.append(event.event_id)
-        if told:
-            self._orders.mark_announced(told)
-        if failed:
-            raise failed
+        with self._said_once():
+            for event in find():
+                with self._said_once():
+                    self._events.publish(event)
+                    told.append(event.event_id)
+            if told:
+                self._orders.mark_announced(told)
+                return len(told)
+        return 0
+
+    @contextmanager
+    def _said_once(self) -> Generator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (whatever a broker or a driver raises)
+            now = time.monotonic()
+            if now >= self._quiet_until:
+                logger.warning("orders cannot be announced: %s", type(error).__name__)
+            self._quiet_until = now + QUIET_S

@@ -20,6 +20,7 @@ from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.contract import Checkout, LockedCart, OrderEvent, OrderPlaced, Outcome
 from commerce.domain.carts import Cart, CartSnapshot, CartStatus
+from commerce.domain.checks import Check
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.orders import Order
 from tests.builders import TestClock, build, cart, product, unnumbered
@@ -35,6 +36,10 @@ on_postgresql_only = pytest.mark.parametrize("kind", [POSTGRESQL], indirect=True
 """For what SQLite, with one writer at a time, cannot show."""
 
 T = TypeVar("T")
+
+
+def nothing_wrong(_snapshot: CartSnapshot) -> None:
+    """The check of a cart that has nothing wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ class Shop:
         self.store.carts.save(saved)
         return saved
 
-    def lock(self, run: Checkout) -> LockedCart:
+    def lock(self, run: Checkout, check: Check | None = None) -> LockedCart:
         """Lock the cart; no refusal is expected."""
-        locked = self.store.carts.lock(run)
+        locked = self.store.carts.lock(run, check)
         assert isinstance(locked, LockedCart), locked
         return locked
 
@@ -64,11 +69,17 @@ class Shop:
         """Lock the cart and read its snapshot."""
         return self.store.carts.snapshot(run, self.lock(run).digest)
 
-    def hold(self, run: Checkout) -> LockedCart:
+    def hold(self, run: Checkout, check: Check | None = None) -> LockedCart:
         """Lock the cart and hold its stock; no refusal is expected."""
-        locked = self.lock(run)
+        locked = self.lock(run, check)
         snapshot = self.store.carts.snapshot(run, locked.digest)
         assert self.store.stock.hold(run, snapshot) is None
+        return locked
+
+    def reserve(self, run: Checkout, check: Check = nothing_wrong) -> LockedCart:
+        """Lock the cart, hold its stock and check it in one transaction; no refusal is expected."""
+        locked = self.lock(run, check)
+        assert locked.reserved
         return locked
 
     def claim(self, run: Checkout) -> LockedCart:
@@ -90,12 +101,23 @@ class Shop:
         return placed
 
     def check_out(self, run: Checkout) -> Outcome:
-        """The whole checkout with its undos, as the workflow runs it."""
-        locked = self.store.carts.lock(run)
+        """The whole checkout with its undos, step by step, as the workflow can run it, too."""
+        return self._check_out(run, None)
+
+    def check_out_at_once(self, run: Checkout) -> Outcome:
+        """The whole checkout with its undos, as the workflow runs it when all is well.
+
+        Only a lock that is taken over leaves its stock to a step of its own.
+        """
+        return self._check_out(run, nothing_wrong)
+
+    def _check_out(self, run: Checkout, check: Check | None) -> Outcome:
+        locked = self.store.carts.lock(run, check)
         if not isinstance(locked, LockedCart):
             return locked
         snapshot = self.store.carts.snapshot(run, locked.digest)
-        outcome = self.store.stock.hold(run, snapshot) or self._claim(run, snapshot)
+        short = None if locked.reserved else self.store.stock.hold(run, snapshot)
+        outcome = short or self._claim(run, snapshot)
         outcome = outcome or self.store.orders.create(run, locked.digest)
         return self.undo(run, outcome) if isinstance(outcome, Refusal) else outcome
 

@@ -1,15 +1,18 @@
 """A run that has ended, by termination or a lost worker, must not disturb the one that follows."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 
-from commerce.contract import Checkout, OrderPlaced
+from commerce.contract import Checkout, LockedCart, OrderPlaced, Outcome
 from commerce.domain.carts import CartSnapshot, CartStatus
+from commerce.domain.checks import Check
 from commerce.domain.errors import Refusal, RefusalReason, refuse
 from commerce.ports import CartNotHeldError
 from tests.builders import checkout
-from tests.store.conftest import Shop
+from tests.store.conftest import Shop, nothing_wrong
 
 ABORTED = refuse(RefusalReason.ABORTED)
 CHANGED = refuse(RefusalReason.CART_CHANGED)
@@ -22,10 +25,15 @@ class Takeover:
     dead: Checkout
     live: Checkout
     snapshot: CartSnapshot
+    check: Check | None
 
     @property
     def digest(self) -> str:
         return self.snapshot.digest()
+
+    def lock(self, shop: Shop, run: Checkout) -> LockedCart | Outcome:
+        """An attempt at the lock, by a run that sets the stock aside with it or in a step."""
+        return shop.store.carts.lock(run, self.check)
 
     def finish(self, shop: Shop) -> OrderPlaced:
         """The live run, which has its lock, goes on to the order."""
@@ -36,15 +44,22 @@ class Takeover:
 
 
 @pytest.fixture(params=["the same key", "another key"])
-def takeover(shop: Shop, request: pytest.FixtureRequest) -> Takeover:
+def live_key(request: pytest.FixtureRequest) -> str:
+    """The caller asks again with its key, or as somebody who knows nothing of it."""
+    return "key" if request.param == "the same key" else "new"
+
+
+@pytest.fixture(params=["by steps", "at once"])
+def takeover(shop: Shop, live_key: str, request: pytest.FixtureRequest) -> Takeover:
     """The caller asks again after the first run was terminated."""
     shop.stock(apple=5)
     shop.save("cart", ("apple", 2))
     dead = checkout("cart", key="key", run="dead")
-    live = checkout("cart", key="key" if request.param == "the same key" else "new", run="live")
-    shop.hold(dead)
-    snapshot = shop.freeze(live)
-    return Takeover(dead, live, snapshot)
+    live = checkout("cart", key=live_key, run="live")
+    check = None if request.param == "by steps" else nothing_wrong
+    shop.hold(dead, check)
+    snapshot = shop.store.carts.snapshot(live, shop.lock(live, check).digest)
+    return Takeover(dead, live, snapshot, check)
 
 
 def test_a_takeover_gives_the_stock_of_the_dead_run_back(shop: Shop, takeover: Takeover) -> None:
@@ -125,7 +140,8 @@ def test_after_a_late_unlock_every_key_that_ordered_still_gets_the_order(
     """Else a caller who was told the order number is told "aborted" when it asks again."""
     shop.store.carts.unlock(takeover.dead, ABORTED)
     placed = takeover.finish(shop)
-    assert shop.store.carts.lock(checkout("cart", takeover.live.request.idempotency_key)) == placed
+    again = checkout("cart", takeover.live.request.idempotency_key)
+    assert takeover.lock(shop, again) == placed
 
 
 def test_after_a_late_answer_the_run_and_its_key_agree(shop: Shop, takeover: Takeover) -> None:
@@ -136,13 +152,13 @@ def test_after_a_late_answer_the_run_and_its_key_agree(shop: Shop, takeover: Tak
     outcome = shop.store.orders.create(live, takeover.digest)
     if isinstance(outcome, Refusal):
         outcome = shop.undo(live, outcome)
-    assert shop.store.carts.lock(checkout("cart", live.request.idempotency_key)) == outcome
+    assert takeover.lock(shop, checkout("cart", live.request.idempotency_key)) == outcome
 
 
 def test_a_late_lock_of_the_dead_run_does_not_take_the_cart_back(
     shop: Shop, takeover: Takeover
 ) -> None:
-    shop.store.carts.lock(takeover.dead)
+    takeover.lock(shop, takeover.dead)
     assert shop.store.carts.snapshot(takeover.live, takeover.digest) == takeover.snapshot
     assert takeover.finish(shop).order_number == "000000001"
 
@@ -152,7 +168,7 @@ def test_a_late_lock_after_the_live_run_was_refused_leaves_the_cart_to_the_shopp
 ) -> None:
     shop.store.stock.hold(takeover.live, takeover.snapshot)
     shop.undo(takeover.live, refuse(RefusalReason.PAYMENT_METHOD_MISSING))
-    shop.store.carts.lock(takeover.dead)
+    takeover.lock(shop, takeover.dead)
     found = shop.store.carts.find("cart")
     assert found is not None
     assert found[1] is CartStatus.ACTIVE
@@ -164,7 +180,7 @@ def test_everything_late_after_the_order_changes_nothing(shop: Shop, takeover: T
     with pytest.raises(CartNotHeldError):
         shop.store.stock.hold(takeover.dead, takeover.snapshot)
     shop.undo(takeover.dead, ABORTED)
-    shop.store.carts.lock(takeover.dead)
+    takeover.lock(shop, takeover.dead)
     assert {**shop.rows(), "answers": []} == before
     assert shop.counts()["orders"] == 1
 
@@ -195,3 +211,67 @@ def test_a_create_that_comes_after_the_release_is_refused(shop: Shop) -> None:
     with pytest.raises(CartNotHeldError):
         shop.store.orders.create(run, locked.digest)
     assert shop.rows() == before
+
+
+def test_a_late_extension_of_the_dead_run_keeps_nothing(shop: Shop, takeover: Takeover) -> None:
+    before = shop.rows()
+    with pytest.raises(CartNotHeldError):
+        shop.store.carts.extend(takeover.dead, takeover.digest)
+    assert shop.rows() == before
+
+
+LATE: dict[str, Callable[[Shop, Checkout, LockedCart], object]] = {
+    "lock": lambda shop, run, _locked: shop.store.carts.lock(run),
+    "lock and hold": lambda shop, run, _locked: shop.store.carts.lock(run, nothing_wrong),
+    "extend": lambda shop, run, locked: shop.store.carts.extend(run, locked.digest),
+    "create": lambda shop, run, locked: shop.store.orders.create(run, locked.digest),
+    "release": lambda shop, run, _locked: shop.store.stock.release(run),
+    "unlock": lambda shop, run, _locked: shop.store.carts.unlock(run, ABORTED),
+}
+"""Whatever of the dead run may still be executed."""
+
+
+def try_late(shop: Shop, late: str, run: Checkout, locked: LockedCart) -> None:
+    with suppress(CartNotHeldError):
+        LATE[late](shop, run, locked)
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_whatever_the_dead_run_still_does_between_the_steps_of_the_live_one_changes_nothing(
+    shop: Shop, live_key: str, late: str
+) -> None:
+    shop.stock(apple=5)
+    shop.save("cart", ("apple", 2))
+    dead = checkout("cart", key="key", run="dead")
+    live = checkout("cart", key=live_key, run="live")
+    locked = shop.reserve(dead)
+    shop.hold(live, nothing_wrong)
+    before = shop.rows()
+    try_late(shop, late, dead, locked)
+    after = shop.rows()
+    assert {**after, "answers": []} == {**before, "answers": []}, "the live run has cart and stock"
+    placed = shop.store.orders.create(live, locked.digest)
+    assert isinstance(placed, OrderPlaced)
+    before = shop.rows()
+    try_late(shop, late, dead, locked)
+    assert {**shop.rows(), "answers": []} == {**before, "answers": []}, "there is an order"
+    assert shop.store.carts.lock(checkout("cart", live_key), nothing_wrong) == placed
+    assert shop.counts()["units_sold"] == 2
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_whatever_the_dead_run_still_does_after_the_live_one_was_undone_takes_nothing(
+    shop: Shop, live_key: str, late: str
+) -> None:
+    shop.stock(apple=5)
+    shop.save("cart", ("apple", 2))
+    dead = checkout("cart", key="key", run="dead")
+    live = checkout("cart", key=live_key, run="live")
+    locked = shop.reserve(dead)
+    shop.hold(live, nothing_wrong)
+    shop.undo(live, ABORTED)
+    try_late(shop, late, dead, locked)
+    assert shop.content("cart")[1] is CartStatus.ACTIVE
+    assert shop.units("apple") == (5, 0)
+    assert shop.counts()["orders"] == 0
+    assert isinstance(shop.check_out_at_once(checkout("cart", "next", "next")), OrderPlaced)

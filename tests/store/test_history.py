@@ -14,7 +14,7 @@ from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.orders import OrderStatus
 from commerce.ports import CartNotHeldError
 from tests.builders import EMAIL, checkout, tax
-from tests.store.conftest import HOLD_TTL, SECOND, Shop
+from tests.store.conftest import HOLD_TTL, SECOND, Shop, nothing_wrong
 from tests.store.shoppers import GUEST, joining
 
 STEPS = 220
@@ -112,7 +112,8 @@ class History:
         self.lock(run)
 
     def lock(self, run: Run) -> None:
-        locked = self.shop.store.carts.lock(run.checkout)
+        check = self.rng.choice([nothing_wrong, None])  # with its stock, or without
+        locked = self.shop.store.carts.lock(run.checkout, check)
         if not isinstance(locked, LockedCart):
             run.over = True
             return self.note(locked, run)
@@ -197,6 +198,8 @@ class History:
         store = self.shop.store
         late: list[Callable[[], object]] = [lambda: store.stock.release(run.checkout)]
         late.append(lambda: store.carts.unlock(run.checkout, ABORTED))
+        if run.snapshot is not None:  # else its first attempt would take the cart over
+            late.append(lambda: store.carts.lock(run.checkout, nothing_wrong))
         if snapshot := run.snapshot:
             late.append(lambda: store.stock.hold(run.checkout, snapshot))
             late.append(lambda: store.orders.create(run.checkout, snapshot.digest()))

@@ -15,7 +15,15 @@ from commerce.domain.errors import RefusalReason, refuse
 from commerce.domain.stores import Store
 from commerce.ports import CartNotHeldError
 from tests.builders import cart, checkout, product
-from tests.store.conftest import HOLD_TTL, SECOND, Meanwhile, Shop, at, on_postgresql_only
+from tests.store.conftest import (
+    HOLD_TTL,
+    SECOND,
+    Meanwhile,
+    Shop,
+    at,
+    nothing_wrong,
+    on_postgresql_only,
+)
 
 pytestmark = on_postgresql_only
 
@@ -226,3 +234,62 @@ def test_a_store_added_twice_at_once_is_refused_as_existing(shops: Shops) -> Non
     with add, pytest.raises(StoreSettingsError, match="'north' exists already"):
         shop.store.stores.add(north)
     assert shop.store.stores.all() == [Store(code="default"), north]
+
+
+# -- lock, hold and check in one transaction ---------------------------------------------------
+
+
+def left(shop: Shop) -> tuple[int, int, int]:
+    """Carts that are locked, holds that are open, and units held; the audit is clean."""
+    counts = shop.counts()
+    return counts["carts_locked"], counts["holds_open"], counts["units_held"]
+
+
+def test_a_hold_that_another_ends_after_the_stock_was_looked_at_does_not_make_it_short(
+    shops: Shops,
+) -> None:
+    """Short when it was read, and nothing overdue any more when that was asked."""
+    shop, other = shops
+    shop.stock(apple=1)
+    hold(shop, "old", ("apple", 1))
+    shop.clock.advance(HOLD_TTL)
+    shop.save("cart", ("apple", 1))
+    with at(shop.store.database, "FROM holds", other.store.stock.expire_overdue):
+        shop.reserve(checkout("cart"))
+    assert shop.units("apple") == (1, 1)
+    assert shop.counts()["holds_open"] == 1
+
+
+def test_what_another_takes_after_it_was_looked_at_is_short_and_nothing_is_left(
+    shops: Shops,
+) -> None:
+    shop, other = shops
+    shop.stock(apple=1, pear=9)
+    for cart_id in ("cart", "faster"):
+        shop.save(cart_id, ("apple", 1), ("pear", 1))
+    faster = checkout("faster")
+    with at(shop.store.database, "INSERT INTO holds", lambda: other.reserve(faster)):
+        outcome = shop.store.carts.lock(checkout("cart"), nothing_wrong)
+    assert getattr(outcome, "reason", None) is RefusalReason.OUT_OF_STOCK
+    assert shop.store.carts.lock(checkout("cart"), nothing_wrong) == outcome
+    assert shop.content("cart")[1] is CartStatus.ACTIVE
+    assert left(shop) == (1, 1, 2)
+
+
+def test_a_takeover_takes_stock_in_sku_order_whatever_the_dead_run_held(shops: Shops) -> None:
+    """It gives a pear back and wants an apple, too; another has the apple and wants a pear."""
+    shop, other = shops
+    shop.stock(apple=None, pear=9)
+    lines = ("apple", 1), ("pear", 1)
+    shop.save("cart", *lines)
+    shop.save("other", *lines)
+    shop.reserve(checkout("cart", "dead", "dead"))
+    shop.stock(apple=9)
+    both = Meanwhile(other.store.database, lambda: other.reserve(checkout("other")))
+    with at(shop.store.database, "FOR UPDATE", both, nth=4):
+        locked = shop.hold(checkout("cart", "live", "live"), nothing_wrong)
+    other_locked = both.result()
+    assert isinstance(other_locked, LockedCart), other_locked
+    assert other_locked.total == locked.total
+    assert shop.store.catalog.units() == {"apple": (9, 2), "pear": (9, 2)}
+    assert shop.counts()["holds_open"] == 2

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from commerce.adapters.store.models import Base
-from commerce.contract import OrderPlaced
+from commerce.contract import LockedCart, OrderPlaced
 from commerce.domain.cart_errors import CartEditError
 from commerce.domain.carts import Cart
 from commerce.domain.errors import Operation, RefusalReason, refuse
 from tests.builders import cart, checkout, product, tax, usd
-from tests.store.conftest import HOLD_TTL, SECOND, Shop, at
+from tests.store.conftest import HOLD_TTL, SECOND, Shop, at, nothing_wrong
 from tests.store.shoppers import ADA, joining, setting, taking, taking_along
 
 RUN = checkout("cart")
@@ -127,6 +127,46 @@ def take_over(shop: Shop) -> Change:
     return lock(shop)
 
 
+def reserve(shop: Shop) -> Change:
+    """Its repeat answers the same, but for who set the stock aside."""
+
+    def change() -> object:
+        found = shop.store.carts.lock(RUN, nothing_wrong)
+        is_locked = isinstance(found, LockedCart)
+        return found.model_copy(update={"reserved": False}) if is_locked else found
+
+    return change
+
+
+def reserve_what_is_short(shop: Shop) -> Change:
+    shop.save("cart", ("apple", 6))
+    return reserve(shop)
+
+
+def reserve_and_object(shop: Shop) -> Change:
+    return lambda: shop.store.carts.lock(RUN, lambda _snapshot: REFUSAL)
+
+
+def take_over_and_reserve(shop: Shop) -> Change:
+    shop.reserve(checkout("cart", run="dead"))
+    return reserve(shop)
+
+
+def take_over_and_object(shop: Shop) -> Change:
+    shop.reserve(checkout("cart", run="dead"))
+    return reserve_and_object(shop)
+
+
+def unlock_what_was_reserved(shop: Shop) -> Change:
+    shop.reserve(RUN)
+    return lambda: shop.store.carts.unlock(RUN, REFUSAL)
+
+
+def create_what_was_reserved(shop: Shop) -> Change:
+    digest = shop.reserve(RUN).digest
+    return lambda: shop.store.orders.create(RUN, digest)
+
+
 def hold(shop: Shop) -> Change:
     snapshot = shop.freeze(RUN)
     return lambda: shop.store.stock.hold(RUN, snapshot)
@@ -238,6 +278,13 @@ CHANGES = (
     lock,
     lock_and_refuse,
     take_over,
+    reserve,
+    reserve_what_is_short,
+    reserve_and_object,
+    take_over_and_reserve,
+    take_over_and_object,
+    unlock_what_was_reserved,
+    create_what_was_reserved,
     hold,
     release,
     expire,
@@ -306,6 +353,31 @@ def test_a_failure_at_any_statement_changes_nothing_and_the_repeat_does_it_once(
 def crash_at_commit(shop: Shop, change: Change) -> None:
     with at(shop.store.database, "COMMIT", crash):
         change()
+
+
+def test_what_was_ended_for_a_lock_that_failed_stays_ended_and_the_repeat_goes_on(
+    shop: Shop,
+) -> None:
+    """Overdue holds are ended in a transaction of their own, between two attempts at the lock."""
+    shop.save("old", ("apple", 5))
+    shop.reserve(checkout("old"))
+    shop.clock.advance(HOLD_TTL)
+    database = shop.store.database
+    with at(database, EVERY_STATEMENT, lambda: None) as rehearsal:
+        shop.reserve(RUN)
+    for nth in range(1, rehearsal.times + 1):
+        shop.undo(RUN, REFUSAL)
+        run = checkout("cart", key=f"key-{nth}", run=f"run-{nth}")
+        shop.save(f"old-{nth}", ("apple", 5))
+        shop.reserve(checkout(f"old-{nth}"))
+        shop.clock.advance(HOLD_TTL)
+        with pytest.raises(CrashError), at(database, EVERY_STATEMENT, crash, nth):
+            shop.reserve(run)
+        counts = shop.counts()
+        assert (counts["carts_locked"], counts["units_held"]) in ((nth + 1, 5), (nth + 1, 0)), nth
+        shop.reserve(run)
+        assert shop.units("apple") == (5, 2)
+        shop.undo(run, REFUSAL)
 
 
 @pytest.mark.parametrize(

@@ -179,8 +179,10 @@ class SqlCarts:
                 return answered
             if row.locked_by == checkout.id and row.snapshot and row.snapshot_digest:
                 return _locked(row.snapshot, row.snapshot_digest)
-        if row.locked_by is not None:  # what it held comes first, and would be out of order here
-            check = None
+        if row.locked_by is not None:
+            if check and self._stock.was_released(tx, checkout.id):
+                raise CartNotHeldError("this checkout was undone before it came")
+            check = None  # what the dead run held is locked first: stock would be out of order here
         result = self._snapshot_or_outcome(tx, row, store_row, checkout, check, refused)
         if not isinstance(result, CartSnapshot):
             self._answers.store(tx, checkout, result)
