@@ -14,7 +14,11 @@ UNDURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 """Off in tests of PostgreSQL: nothing here cuts the power, and every test is faster."""
 
 
-SLOW = ("test_every_fault.py", "test_canary.py", "test_sweep.py", "test_dev.py")
+SLOW = (
+    *("test_every_fault.py", "test_canary.py", "test_fuzz.py", "test_sweep.py", "test_dev.py"),
+    *("test_faults.py", "test_incidents.py", "test_outcomes.py", "test_stopping.py"),
+    *("test_payments.py", "test_interleavings.py", "test_reserving_meanwhile.py"),
+)
 """Files that take minutes; they begin first, or one worker goes on alone at the end."""
 
 
