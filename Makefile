@@ -50,7 +50,7 @@ check: install  ## format, lint, types, dependency rule, generated docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate_errors --check
 
-bench: install  ## what a checkout costs, as ratios to the least that Temporal can do: 6 minutes
+bench: install  ## what a checkout costs, as ratios to the least that Temporal can do: 10 minutes
 	$(BIN)/python -m bench.compare $(ARGS)
 
 bench-day: install  ## a real day, replayed with its own times
