@@ -251,9 +251,10 @@ async def measure(
             return start, time.monotonic()
 
         spare = round(MOST_ORDERS_S * (WARM_UP_S + 2 * seconds)) + 2 * sale_carts
-        progress.add_task(f"filling {spare + sale_carts:,} carts", total=None)
+        filling = progress.add_task(f"filling {spare + sale_carts:,} carts", total=None)
         made = await asyncio.to_thread(carts, stage.store, spare, others, store)
         hot_carts = await asyncio.to_thread(carts, stage.store, sale_carts, hot, STORE_CODE)
+        progress.update(filling, total=1, completed=1)
         shop = Shop(stage.checkout, store, made, lambda: carts(stage.store, 200, others, store))
         async with Sale.prepared(stage, STORE_CODE, hot_carts) as sale:
             async with shop.opened(shoppers):
