@@ -35,7 +35,7 @@ class ContextFreeRunner(SandboxedWorkflowRunner):
     """The sandbox, for a converter and a codec that are the same for every payload.
 
     The SDK asks the instance six times a payload whose it is, and each time enters the sandbox
-    anew: that was a tenth of a worker's CPU (docs/adr/0018).
+    anew: that was a seventh of a worker's CPU (docs/adr/0018).
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
