@@ -227,7 +227,7 @@ async def main() -> None:
 async def shoot_all(ui: Ui) -> None:
     """Every picture; the incident comes last, for it takes two minutes to become one."""
     await ui.shoot("ordered", await ui.timeline("paid", "capture_payment"), AXIS)
-    await ui.shoot("refused", await ui.story("declined", "undone: Give the cart back"))
+    await ui.shoot("refused", await ui.story("declined", "undone: Give cart and stock back"))
     await ui.shoot("undone", await ui.timeline("aborted", "unlock_cart"), AXIS)
     await ui.shoot("pending", await ui.story("pending", "payment pending"))
     await ui.shoot("review", await ui.story("review", "Incident: capture_payment"))
