@@ -163,7 +163,7 @@ async def run(settings: Settings, telemetry: Telemetry) -> None:
     await require_namespace(client)
     if lacking := await missing_attributes(client):
         lacks = ", ".join(lacking)
-        logger.warning("no search attribute %s: Temporal takes none; run 'checkout setup'", lacks)
+        logger.warning("no search attribute %s: no checkout can start; run 'checkout setup'", lacks)
     sampler = Sampler(telemetry.meter, store.gauges, client) if telemetry.has_metrics else None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

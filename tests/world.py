@@ -1,5 +1,6 @@
 """A whole checkout for a test: a store, a worker with faults, and the thin client."""
 
+import asyncio
 import secrets
 import uuid
 from collections.abc import AsyncGenerator
@@ -87,6 +88,12 @@ class World:
     def payment(self, payment_id: str = "PAY1") -> LedgerPayment:
         """What the gateway's own ledger says of a payment."""
         return self.gateway.payment(payment_id)
+
+    async def announced(self, within: timedelta = DEADLINE) -> None:
+        """Until a relay has told of every order."""
+        async with asyncio.timeout(within.total_seconds()):
+            while self.store.gauges.read().events_unannounced:  # noqa: ASYNC110 (a store)
+                await asyncio.sleep(0.02)
 
     def assert_clean(self, orders: int) -> None:
         """The audit is clean, nothing is left locked or held, and there are so many orders."""

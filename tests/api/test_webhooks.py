@@ -180,7 +180,13 @@ def waiting(endpoint: Endpoint) -> None:
     endpoint.shop.store.carts.extend(made, endpoint.shop.lock(made).digest)
 
 
-@pytest.mark.parametrize("prepare", [given_up, ordered, waiting])
+def just_in_review(endpoint: Endpoint) -> None:
+    """Whoever captures it at the provider must be heard: the run asks only after an hour."""
+    orders = endpoint.shop.store.orders
+    orders.mark_for_review(endpoint.shop.order(endpoint.paying("cart")).order_number)
+
+
+@pytest.mark.parametrize("prepare", [given_up, ordered, waiting, just_in_review])
 async def test_money_that_must_be_taken_or_given_back_concerns_somebody(
     endpoint: Endpoint, prepare: Callable[[Endpoint], None]
 ) -> None:

@@ -228,9 +228,7 @@ async def _all_announced(world: World) -> None:
     """Until another worker's relay has told what this one missed."""
     world.clock.advance(MISSED_AFTER)
     with OutboxRelay(world.store.orders, LogOrderEvents(), look_every_s=0.1):
-        async with asyncio.timeout(DEADLINE.total_seconds()):
-            while world.store.gauges.read().events_unannounced:  # noqa: ASYNC110 (a store)
-                await asyncio.sleep(0.05)
+        await world.announced(DEADLINE)
 
 
 # -- playing them -------------------------------------------------------------------------------

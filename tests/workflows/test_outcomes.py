@@ -1,6 +1,5 @@
 """Is every documented outcome answered, with its exact text and code, and is nothing left over?"""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -133,13 +132,6 @@ async def ask(world: World, operation: Operation, **options: Any) -> Any:
     if operation is Operation.PLACE_ORDER:
         return await world.client.place_order(cart_id, **options)
     return await world.client.complete_order(cart_id, options.pop("payment", "PAY1"), **options)
-
-
-async def announced(world: World) -> None:
-    """Until the relay has told of every order."""
-    async with asyncio.timeout(DEADLINE.total_seconds()):
-        while world.store.gauges.read().events_unannounced:  # noqa: ASYNC110 (a store)
-            await asyncio.sleep(0.02)
 
 
 async def assert_refused_and_reorderable(world: World, answer: Any) -> None:
@@ -316,7 +308,7 @@ async def test_a_ready_cart_becomes_an_order(world: World, operation: Operation)
     payment = world.payment("PAY1")
     assert (payment.status is PaymentStatus.CAPTURED) is captured
     assert world.store.catalog.units() == {"apple": (98, 0), "pear": (99, 0)}
-    await announced(world)
+    await world.announced()
     world.assert_clean(orders=1)
 
 

@@ -15,7 +15,7 @@ from commerce.domain.payments import ClaimStatus, PaymentClaim
 from commerce.ports import CartNotHeldError
 
 IN_HAND = timedelta(seconds=5)
-"""A step that a checkout tries again after it asks the gateway first, whatever was told."""
+"""So long after a claim or an order its checkout is at it, and asks the gateway by itself."""
 
 CLAIMED = select(PaymentClaimRow.payment_id).where(
     PaymentClaimRow.checkout_id == bindparam("this"),
@@ -175,7 +175,8 @@ class SqlPaymentClaims:
 
     def _is_in_hand(self, claim: PaymentClaimRow, order: OrderRow | None) -> bool:
         began = order.created_at if order else claim.created_at
-        waits = claim.look_at is not None
+        in_review = order is not None and order.status is OrderStatus.PAYMENT_REVIEW
+        waits = claim.look_at is not None or in_review
         recent = self._database.now() - began < IN_HAND
         return claim.status is ClaimStatus.CLAIMED and recent and not waits
 
