@@ -16,8 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.worker import Worker, WorkflowRunner
 
 from activities.addresses import AddressActivities
 from activities.carts import CartActivities
@@ -45,11 +44,14 @@ from commerce.settings import Settings, wrong_setting
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.payloads import checkout_data_converter
-from workflows.runner import lean_runner
+from workflows.runner import plain_runner
 from workflows.sweep import SweepWorkflow
 
 STICKY_TIMEOUT = timedelta(seconds=1)
 """After a worker dies, its next task goes to another worker this much later."""
+
+STORE_STEPS = 8
+"""Local activities at a time: more only wait for each other, for the store and for Python."""
 
 logger = logging.getLogger("checkout.worker")
 
@@ -102,7 +104,7 @@ def build_worker(
     store: SqlStore,
     gateway: PaymentGateway,
     relay: OutboxRelay,
-    runner: SandboxedWorkflowRunner | None = None,
+    runner: WorkflowRunner | None = None,
     **options: Any,
 ) -> Worker:
     """The Temporal worker; ``options`` go to it as they are."""
@@ -112,10 +114,10 @@ def build_worker(
         task_queue=settings.task_queue,
         workflows=[CheckoutWorkflow, LatePaymentWorkflow, SweepWorkflow],
         activities=build_activities(store, gateway, runs, news, relay, settings.hold_ttl),
-        workflow_runner=runner or lean_runner(),
-        activity_executor=ThreadPoolExecutor(settings.worker_threads, "activity"),
+        workflow_runner=runner or plain_runner(),
+        activity_executor=ThreadPoolExecutor(settings.worker_threads + STORE_STEPS, "activity"),
         max_concurrent_workflow_tasks=settings.concurrent_checkouts,
-        max_concurrent_local_activities=settings.worker_threads,
+        max_concurrent_local_activities=STORE_STEPS,
         max_concurrent_activities=settings.worker_threads,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_s),

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         hold_ttl_s: Seconds for which stock and cart are set aside for one checkout.
         sweep_interval_s: Seconds between two sweeps of what terminated checkouts leave behind;
             ``checkout setup`` puts it into the schedule.
+        worker_threads: Steps of one worker that wait for the gateway or for Temporal at a time.
         concurrent_checkouts: Checkouts that one worker works on at a time; the rest queue at the
             server, where another worker can take them and no task times out.
         health_port: Where the worker answers ``/health/live`` and ``/health/ready``; 0 is nowhere.

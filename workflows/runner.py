@@ -1,21 +1,25 @@
-"""How the worker runs workflows: in Temporal's sandbox, made cheap where that costs no safety."""
+"""How a worker runs workflows: strictly in the tests, and plainly once they have passed."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import (
+    UnsandboxedWorkflowRunner,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+    WorkflowRunner,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 
 class _ContextFree(WorkflowInstance):
-    """Answers what belongs to a payload without entering the sandbox: nothing does, here."""
+    """Answers what belongs to a payload without asking the run: nothing does, here."""
 
-    def __init__(self, sandboxed: WorkflowInstance) -> None:
-        self._sandboxed = sandboxed
+    def __init__(self, run: WorkflowInstance) -> None:
+        self._run = run
 
     def activate(self, act: Any) -> Any:
-        return self._sandboxed.activate(act)
+        return self._run.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return None
@@ -24,38 +28,34 @@ class _ContextFree(WorkflowInstance):
         return StorageDriverStoreContext(target=None)
 
     def get_info(self) -> Any:
-        return self._sandboxed.get_info()
+        return self._run.get_info()
 
     def get_thread_id(self) -> int | None:
-        return self._sandboxed.get_thread_id()
+        return self._run.get_thread_id()
 
 
-@dataclass(frozen=True)
-class ContextFreeRunner(SandboxedWorkflowRunner):
-    """The sandbox, for a converter and a codec that are the same for every payload.
-
-    The SDK asks the instance six times a payload whose it is, and each time enters the sandbox
-    anew: that was a seventh of a worker's CPU (docs/adr/0018).
-    """
-
+class _Strict(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """As the sandbox makes it."""
         return _ContextFree(super().create_instance(det))
 
 
-def strict_runner() -> SandboxedWorkflowRunner:
+class _Plain(UnsandboxedWorkflowRunner):
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        return _ContextFree(super().create_instance(det))
+
+
+def strict_runner() -> WorkflowRunner:
     """Each run imports its workflow's module anew, and is kept from clocks, randomness and I/O.
 
     What the tests run workflows with: whatever is forbidden fails there.
     """
-    return ContextFreeRunner()
+    return _Strict()
 
 
-def lean_runner() -> SandboxedWorkflowRunner:
+def plain_runner() -> WorkflowRunner:
     """Runs share the modules, which keep no state, once the tests have seen that they may.
 
-    Importing the module anew for each run was a quarter of a worker's CPU (docs/adr/0018).
+    The sandbox was a third of a worker's CPU, and keeps nothing from a module that is passed
+    through it, as all but one of ours must be (docs/adr/0018).
     """
-    return ContextFreeRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
-    )
+    return _Plain()

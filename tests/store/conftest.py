@@ -220,9 +220,7 @@ def at(
         if point in statement:
             on_reached()
 
-    edges = {"COMMIT": "commit", "BEGIN": "begin"}
-    if database.is_sqlite:
-        del edges["BEGIN"]  # there it is a statement
+    edges = {"COMMIT": "commit"} if database.is_sqlite else {}  # BEGIN is a statement on both
     name = edges.get(point, "before_cursor_execute")
     listener = on_edge if point in edges else on_statement
     event.listen(database.engine, name, listener)

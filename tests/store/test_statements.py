@@ -31,8 +31,8 @@ from tests.builders import checkout, product
 from tests.payments import Gateway
 from tests.store.conftest import Shop
 
-TRANSACTION_CONTROL = "BEGIN", "SET TRANSACTION"
-"""What begins a transaction is a statement on one database, and none on the other."""
+TRANSACTION_CONTROL = "BEGIN", "SET TRANSACTION", "COMMIT"
+"""What begins or ends a transaction is a statement on one database, and none on the other."""
 
 Cost = tuple[int, int]
 """Statements and commits."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Update, bindparam, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.database import Database, run
+from commerce.adapters.store.database import Database, run, run_later
 from commerce.adapters.store.models import AnswerRow, OrderRow
 from commerce.contract import Checkout, CheckoutRequest, OrderPlaced, Outcome
 from commerce.domain.errors import Refusal, RefusalReason, refuse
@@ -126,7 +126,7 @@ class Answers:
         outcome: Outcome,
         claimed_by: str | None,
     ) -> None:
-        run(
+        run_later(
             tx,
             statement,
             key=request.idempotency_key,

@@ -17,7 +17,7 @@ from commerce.adapters.store.cart_rows import (
     to_cart,
     write_lines,
 )
-from commerce.adapters.store.database import Database, run
+from commerce.adapters.store.database import Database, run, run_later
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import (
     CartRow,
@@ -190,7 +190,7 @@ class SqlCarts:
         if row.locked_by is not None:
             self._stock.end(tx, {row.locked_by: row.id})
         digest = result.digest()
-        run(
+        run_later(
             tx,
             _LOCK,
             this=row.id,

@@ -29,6 +29,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from commerce.adapters.store.pipelines import LATER, enable_pipelines, pipeline
+
 _URL = "CHECKOUT_DATABASE_URL"
 BUSY_TIMEOUT_S = 10
 """How long a statement waits for another's lock before it fails and its activity is retried."""
@@ -93,17 +95,27 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def transaction(self) -> Generator[Session]:
+    def transaction(self, *, streams: bool = False) -> Generator[Session]:
         """One transaction: committed at the end, rolled back on any exception.
+
+        Args:
+            streams: Results are read as they come, which PostgreSQL does in no pipeline.
 
         Raises:
             StoreRuleError: The data breaks a rule of the schema.
         """
+        begins_itself = streams or self.is_sqlite
         try:
-            with _session(self.engine) as session:
+            with _session(self.engine) if begins_itself else self._pipelined() as session:
                 yield session
         except (IntegrityError, DataError) as error:
             raise StoreRuleError(_rule(error)) from None
+
+    @contextmanager
+    def _pipelined(self) -> Generator[Session]:
+        with _session(self._lookers) as session, pipeline(session.connection()):
+            yield session
+            session.flush()  # later it would be outside of the transaction
 
     @contextmanager
     def reading(self) -> Generator[Session]:
@@ -169,9 +181,18 @@ def run(tx: Session, statement: Executable, **parameters: Any) -> CursorResult[A
     return tx.connection().execute(statement, parameters)
 
 
-def run_many(tx: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+def run_later(tx: Session, statement: Executable, **parameters: Any) -> None:
+    """The same for a statement of which nothing is asked but that it succeeds.
+
+    PostgreSQL gets it with those after it, up to one that is waited for or the commit, and an
+    error of it is raised there.
+    """
+    tx.connection().execute(statement, parameters, execution_options=LATER)
+
+
+def run_many_later(tx: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same for many rows at once; at least one."""
-    tx.connection().execute(statement, rows)
+    tx.connection().execute(statement, rows, execution_options=LATER)
 
 
 @contextmanager
@@ -233,6 +254,7 @@ def _postgresql(url: str) -> Engine:
         },
     )
     _ping_idle(engine)
+    enable_pipelines(engine)
     return engine
 
 

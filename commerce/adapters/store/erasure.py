@@ -60,7 +60,7 @@ class SqlErasure:
         id and idempotency keys go; lines, amounts, numbers, times and payment references stay.
         """
         address = {_folded(email)} - {""}
-        with self._database.transaction() as tx:
+        with self._database.transaction(streams=True) as tx:
             ids = _who_gave(tx, address)
             pointers = _lock_pointers(tx, customer_id, ids)  # before carts, as everybody does
             ids |= _of_customer(tx, customer_id)

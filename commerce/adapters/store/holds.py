@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from commerce.adapters.store.database import Database, run, run_many
+from commerce.adapters.store.database import Database, run, run_later, run_many_later
 from commerce.adapters.store.models import HoldLineRow, HoldRow, StockRow
 from commerce.contract import Checkout
 from commerce.domain.carts import CartSnapshot, CartView
@@ -254,7 +254,7 @@ class SqlStock:
         if short := shortage(wanted, available):
             raise ShortError(short)
         if available:
-            run_many(
+            run_many_later(
                 tx,
                 _INSERT_LINES,
                 [
@@ -309,10 +309,10 @@ class SqlStock:
         return len(ending)
 
     def _lock_stock(self, tx: Session, checkout_ids: Sequence[str]) -> None:
-        run(tx, _LOCK_STOCK, these=checkout_ids).all()
+        run_later(tx, _LOCK_STOCK, these=checkout_ids)
 
     def _move(
         self, tx: Session, checkout_ids: Sequence[str], held: int = 0, on_hand: int = 0
     ) -> None:
         """Add the holds' quantities to the stock counters: once, minus once, or not at all."""
-        run(tx, _MOVE, these=checkout_ids, add_held=held, add_on_hand=on_hand)
+        run_later(tx, _MOVE, these=checkout_ids, add_held=held, add_on_hand=on_hand)

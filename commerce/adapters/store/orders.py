@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from commerce.adapters.store.answers import Answers
-from commerce.adapters.store.database import Database, run, run_many
+from commerce.adapters.store.database import Database, run, run_later, run_many_later
 from commerce.adapters.store.holds import SqlStock
 from commerce.adapters.store.models import (
     CartRow,
@@ -116,9 +116,9 @@ class SqlOrders:
         now = self._database.now()
         number = self._next_number(tx, snapshot.store.order_prefix)
         total = self._write(tx, checkout, snapshot, number, payment_id)
-        run(tx, _CONVERT_CART, this=request.cart_id, updated_at=now)
+        run_later(tx, _CONVERT_CART, this=request.cart_id, updated_at=now)
         event_id = f"{checkout.id}/order-placed"
-        run(tx, _INSERT_EVENT, event_id=event_id, order_number=number, created_at=now)
+        run_later(tx, _INSERT_EVENT, event_id=event_id, order_number=number, created_at=now)
         placed = self._answers.placed(number, total, payment_id)
         self._answers.store(tx, checkout, placed)
         # Last, for others wait for these rows until this transaction ends.
@@ -154,7 +154,7 @@ class SqlOrders:
         if payment_id and not (choice and choice.is_online):
             choice = PaymentChoice(method=PAID_AT_GATEWAY)
         assert choice is not None, "a checkout without a method is refused"
-        run(
+        run_later(
             tx,
             _INSERT_ORDER,
             number=number,
@@ -180,7 +180,7 @@ class SqlOrders:
             grand_total_minor=totals.grand_total.amount_minor,
             created_at=self._database.now(),
         )
-        run_many(
+        run_many_later(
             tx,
             _INSERT_LINES,
             [
@@ -246,7 +246,7 @@ class SqlOrders:
     def mark_announced(self, event_ids: Sequence[str]) -> None:
         """Note that the events have been told."""
         with self._database.transaction() as tx:
-            run(tx, _ANNOUNCED, these=event_ids, announced_at=self._database.now())
+            run_later(tx, _ANNOUNCED, these=event_ids, announced_at=self._database.now())
 
 
 def _events(found: CursorResult[Any]) -> list[OrderEvent]:
