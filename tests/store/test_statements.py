@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import ExecutionContext
 
 from activities.carts import CartActivities
 from activities.orders import OrderActivities
@@ -17,6 +18,7 @@ from activities.payments import PaymentActivities
 from commerce.adapters.addresses import PostalRules
 from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.sandbox import SandboxGateway
+from commerce.adapters.store.pipelines import LATER
 from commerce.contract import (
     Checkout,
     LockedCart,
@@ -34,27 +36,27 @@ from tests.store.conftest import Shop
 TRANSACTION_CONTROL = "BEGIN", "SET TRANSACTION", "COMMIT"
 """What begins or ends a transaction is a statement on one database, and none on the other."""
 
-Cost = tuple[int, int]
-"""Statements and commits."""
+Cost = tuple[int, int, int]
+"""Statements, those of them that are waited for, and commits, which are waited for as well."""
 
 OFFLINE: dict[str, Cost] = {
-    "lock_cart": (9, 1),
-    "create_order": (10, 1),
-    "the relay's batch": (2, 2),
+    "lock_cart": (9, 6, 1),
+    "create_order": (10, 3, 1),
+    "the relay's batch": (2, 1, 2),
 }
 PAID: dict[str, Cost] = {
-    "lock_cart": (9, 1),
-    "verify_payment": (8, 3),
-    "create_order": (11, 1),
-    "capture_payment": (3, 2),
+    "lock_cart": (9, 6, 1),
+    "verify_payment": (8, 7, 3),
+    "create_order": (11, 4, 1),
+    "capture_payment": (3, 2, 2),
 }
 REFUSED: dict[str, Cost] = {
-    "by the cart": (5, 1),
-    "short of stock": (7, 1),
-    "by the check": (5, 1),
+    "by the cart": (5, 4, 1),
+    "short of stock": (7, 6, 1),
+    "by the check": (5, 4, 1),
 }
-UNDONE: dict[str, Cost] = {"lock_cart": (9, 1), "unlock_cart": (11, 1)}
-"""Statements and commits of each step, however many lines the cart has."""
+UNDONE: dict[str, Cost] = {"lock_cart": (9, 6, 1), "unlock_cart": (11, 8, 1)}
+"""The costs of each step, however many lines the cart has."""
 
 
 @dataclass
@@ -63,19 +65,32 @@ class Meter:
 
     costs: dict[str, Cost] = field(default_factory=dict[str, Cost])
     _statements: list[str] = field(default_factory=list[str])
+    _waits: list[str] = field(default_factory=list[str])
     _commits: list[None] = field(default_factory=list[None])
 
     @contextmanager
     def of(self, step: str) -> Generator[None]:
         """Count a step."""
         self._statements.clear()
+        self._waits.clear()
         self._commits.clear()
         yield
-        self.costs[step] = len(self._statements), len(self._commits)
+        self.costs[step] = len(self._statements), len(self._waits), len(self._commits)
 
-    def on_statement(self, _connection: object, _cursor: object, text: str, *_: object) -> None:
-        if not text.startswith(TRANSACTION_CONTROL):
-            self._statements.append(text)
+    def on_statement(
+        self,
+        _connection: object,
+        _cursor: object,
+        text: str,
+        _values: object,
+        context: ExecutionContext,
+        _many: bool,
+    ) -> None:
+        if text.startswith(TRANSACTION_CONTROL):
+            return
+        self._statements.append(text)
+        if not LATER.items() <= context.execution_options.items():
+            self._waits.append(text)
 
     def on_commit(self, _connection: object) -> None:
         self._commits.append(None)

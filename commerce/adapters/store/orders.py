@@ -30,6 +30,12 @@ _UNCAPTURED = (OrderStatus.PENDING, OrderStatus.PAYMENT_REVIEW)
 _UNPAID = select(OrderRow.payment_id, OrderRow.grand_total_minor, OrderRow.currency).where(
     OrderRow.number == bindparam("this"), OrderRow.status.in_(_UNCAPTURED)
 )
+_CAPTURED = (
+    update(OrderRow)
+    .where(OrderRow.number == bindparam("this"), OrderRow.status.in_(_UNCAPTURED))
+    .values(status=OrderStatus.PROCESSING)
+    .returning(OrderRow.payment_id)
+)
 _LOCK_CART = (
     select(CartRow.locked_by, CartRow.snapshot_digest, CartRow.snapshot)
     .where(CartRow.id == bindparam("this"))
@@ -214,12 +220,7 @@ class SqlOrders:
     def mark_captured(self, order_number: str, *, by_hand: bool = False) -> None:
         """Note that the order is paid; its payment is settled, unless somebody only says so."""
         with self._database.transaction() as tx:
-            payment_id = tx.scalars(
-                update(OrderRow)
-                .where(OrderRow.number == order_number, OrderRow.status.in_(_UNCAPTURED))
-                .values(status=OrderStatus.PROCESSING)
-                .returning(OrderRow.payment_id)
-            ).one_or_none()
+            payment_id = run(tx, _CAPTURED, this=order_number).scalar_one_or_none()
             if payment_id and not by_hand:
                 settle(tx, payment_id, self._database.now())
 

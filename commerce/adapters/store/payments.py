@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from commerce.adapters.store.cart_rows import locked_row
-from commerce.adapters.store.database import Database, run
+from commerce.adapters.store.database import Database, run, run_later
 from commerce.adapters.store.models import OrderRow, PaymentClaimRow, WebhookEventRow
 from commerce.contract import Checkout
 from commerce.domain.orders import OrderStatus
@@ -23,6 +23,20 @@ CLAIMED = select(PaymentClaimRow.payment_id).where(
 )
 """The payment that a checkout has claimed."""
 
+_OF_PAYMENT = PaymentClaimRow.payment_id == bindparam("payment")
+_CLAIMS = select(PaymentClaimRow.cart_id, PaymentClaimRow.status).where(_OF_PAYMENT)
+_ORDER = select(OrderRow.number).where(OrderRow.payment_id == bindparam("payment"))
+_LET_GO = (
+    update(PaymentClaimRow)
+    .where(
+        _OF_PAYMENT,
+        PaymentClaimRow.cart_id == bindparam("cart"),
+        PaymentClaimRow.status == ClaimStatus.CLAIMED,
+    )
+    .values(status=ClaimStatus.LET_GO, payment_id=None)
+)
+_SETTLE = update(PaymentClaimRow).where(_OF_PAYMENT, PaymentClaimRow.settled_at.is_(None))
+
 _PRECEDENCE = (ClaimStatus.CLAIMED, ClaimStatus.GIVEN_UP, ClaimStatus.LET_GO)
 
 
@@ -31,6 +45,11 @@ class SqlPaymentClaims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._insert_row = (
+            database.insert(PaymentClaimRow)
+            .on_conflict_do_nothing()
+            .returning(PaymentClaimRow.checkout_id)
+        )
 
     def claim(self, checkout: Checkout, digest: str, payment_id: str) -> bool:
         """Keep the payment for this checkout; False when another order has it, or had it.
@@ -52,39 +71,26 @@ class SqlPaymentClaims:
                 return True
             if own is not None or not self._is_free(tx, payment_id, cart.id):
                 return False
-            tx.execute(
-                update(PaymentClaimRow)
-                .where(
-                    PaymentClaimRow.payment_id == payment_id,
-                    PaymentClaimRow.cart_id == cart.id,
-                    PaymentClaimRow.status == ClaimStatus.CLAIMED,
-                )
-                .values(status=ClaimStatus.LET_GO, payment_id=None)
-            )
+            run_later(tx, _LET_GO, payment=payment_id, cart=cart.id)
             return self._insert(tx, checkout, payment_id)
 
     def _insert(self, tx: Session, checkout: Checkout, payment_id: str) -> bool:
         """Write the claim, unless another cart was faster since it was looked at."""
-        inserted = tx.execute(
-            self._database.insert(PaymentClaimRow)
-            .values(
-                checkout_id=checkout.id,
-                cart_id=checkout.request.cart_id,
-                payment_id=payment_id,
-                status=ClaimStatus.CLAIMED,
-                created_at=self._database.now(),
-            )
-            .on_conflict_do_nothing()
-            .returning(PaymentClaimRow.checkout_id)
-        ).scalar_one_or_none()
-        return inserted is not None
+        inserted = run(
+            tx,
+            self._insert_row,
+            checkout_id=checkout.id,
+            cart_id=checkout.request.cart_id,
+            payment_id=payment_id,
+            status=ClaimStatus.CLAIMED,
+            created_at=self._database.now(),
+        )
+        return inserted.scalar_one_or_none() is not None
 
     def _is_free(self, tx: Session, payment_id: str, cart_id: str) -> bool:
-        if tx.scalars(select(OrderRow.number).where(OrderRow.payment_id == payment_id)).first():
+        if run(tx, _ORDER, payment=payment_id).first():
             return False
-        claims = tx.scalars(
-            select(PaymentClaimRow).where(PaymentClaimRow.payment_id == payment_id)
-        ).all()
+        claims = run(tx, _CLAIMS, payment=payment_id).all()
         return all(
             each.cart_id == cart_id and each.status is not ClaimStatus.GIVEN_UP for each in claims
         )
@@ -135,8 +141,7 @@ class SqlPaymentClaims:
         """Give up a payment that no run has any more; False when an order has it."""
         with self._database.transaction() as tx:
             locked_row(tx, cart_id)
-            ordered = select(OrderRow.number).where(OrderRow.payment_id == payment_id)
-            if tx.scalars(ordered).first():
+            if run(tx, _ORDER, payment=payment_id).first():
                 return False
             tx.execute(
                 update(PaymentClaimRow)
@@ -183,11 +188,7 @@ class SqlPaymentClaims:
 
 def settle(tx: Session, payment_id: str, now: datetime) -> None:
     """Note it in the caller's transaction; what was noted first stays."""
-    tx.execute(
-        update(PaymentClaimRow)
-        .where(PaymentClaimRow.payment_id == payment_id, PaymentClaimRow.settled_at.is_(None))
-        .values(settled_at=now)
-    )
+    run_later(tx, _SETTLE, payment=payment_id, settled_at=now)
 
 
 def _ordered(checkout: Checkout) -> Select[str]:
