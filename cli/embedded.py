@@ -65,6 +65,7 @@ def temporal_arguments(port: int, ui_port: int, database: Path, codec_url: str =
     arguments += ["--log-level", "error"]
     tuned = "history.transferProcessorMaxPollRPS=2000 frontend.namespaceCount=10000"
     tuned += " matching.enableFairness=true matching.numTaskqueueWritePartitions=1"
+    tuned += ' history.longPollExpirationInterval="60s"'
     arguments += [f"--dynamic-config-value={setting}" for setting in tuned.split()]
     arguments += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
     arguments += [f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()]

@@ -10,6 +10,7 @@ from cli.advice import ADVICE
 DOCS = Path(__file__).parents[2] / "docs"
 MANUAL = (DOCS / "operations.md").read_text()
 PERFORMANCE = (DOCS / "performance.md").read_text()
+SCALING = (DOCS / "scaling.md").read_text()
 ALERTS = yaml.safe_load((DOCS / "observability" / "alerts.yml").read_text())
 
 
@@ -42,5 +43,5 @@ def test_its_links_and_pictures_exist() -> None:
 
 def test_every_picture_is_shown_and_small() -> None:
     for picture in (DOCS / "images").iterdir():
-        assert f"images/{picture.name}" in MANUAL + PERFORMANCE, picture.name
+        assert f"images/{picture.name}" in MANUAL + PERFORMANCE + SCALING, picture.name
         assert picture.stat().st_size < 300_000, picture.name

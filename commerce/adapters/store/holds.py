@@ -264,21 +264,27 @@ class SqlStock:
             )
             self._move(tx, [checkout_id], held=1)
 
-    def commit(self, tx: Session, checkout: Checkout, wanted: Mapping[str, int]) -> None:
-        """Turn this checkout's hold into a sale; what has expired is set aside again first.
+    def commit(self, tx: Session, checkout: Checkout) -> bool:
+        """Turn this checkout's hold into a sale; False when it has expired.
+
+        Whatever it is, ``take_sold`` is still to be called.
+        """
+        return run(tx, _COMMIT, this=checkout.id).scalar_one_or_none() is not None
+
+    def take_sold(
+        self, tx: Session, checkout: Checkout, wanted: Mapping[str, int], *, committed: bool
+    ) -> None:
+        """Take from stock what was sold; what had expired is set aside again first.
 
         Raises:
             CartNotHeldError: This checkout's hold was released.
             ShortError: It has expired, and something is short; roll back.
         """
-        if not self._commit(tx, checkout.id):
+        if not committed:
             self.ensure_held(tx, checkout, wanted)
-            self._commit(tx, checkout.id)
+            self.commit(tx, checkout)
         self._lock_stock(tx, [checkout.id])
         self._move(tx, [checkout.id], held=-1, on_hand=-1)
-
-    def _commit(self, tx: Session, checkout_id: str) -> bool:
-        return run(tx, _COMMIT, this=checkout_id).scalar_one_or_none() is not None
 
     def _give_back(
         self,

@@ -120,6 +120,8 @@ class SqlOrders:
             if payment_id is None:
                 return refuse(RefusalReason.CART_CHANGED)
         now = self._database.now()
+        committed = self._stock.commit(tx, checkout)
+        # From here on others wait for these rows, until the commit: nothing is waited for.
         number = self._next_number(tx, snapshot.store.order_prefix)
         total = self._write(tx, checkout, snapshot, number, payment_id)
         run_later(tx, _CONVERT_CART, this=request.cart_id, updated_at=now)
@@ -127,8 +129,7 @@ class SqlOrders:
         run_later(tx, _INSERT_EVENT, event_id=event_id, order_number=number, created_at=now)
         placed = self._answers.placed(number, total, payment_id)
         self._answers.store(tx, checkout, placed)
-        # Last, for others wait for these rows until this transaction ends.
-        self._stock.commit(tx, checkout, demand(snapshot.lines))
+        self._stock.take_sold(tx, checkout, demand(snapshot.lines), committed=committed)
         return placed
 
     def _ordered_already(self, tx: Session, checkout: Checkout) -> Outcome:
