@@ -7,21 +7,19 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bench import plots_scaling
 from bench.contenders import Who
-from bench.plots_scaling import (
+from bench.plots_scaling import point
+from bench.scaling import OURS, actions_dollars, retained_dollars
+from bench.scaling_inputs import (
     BENCH,
     DOCUMENTED,
     DOCUMENTED_CORES,
     LARGE,
     SMALL,
-    actions_dollars,
     costs_of,
-    point,
     read_measured,
-    retained_dollars,
 )
-from bench.scaling import (
+from bench.scaling_model import (
     CREATE_ORDER,
     CREATE_PAID,
     OFFLINE,
@@ -121,7 +119,7 @@ def test_more_of_what_breaks_first_helps() -> None:
 # -- against what was measured and counted --------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", plots_scaling.OURS)
+@pytest.mark.parametrize("who", OURS)
 def test_it_predicts_what_the_bench_measured(who: Who) -> None:
     measured = DOCUMENTED[who]
     at = BENCH.but(machine_cores=DOCUMENTED_CORES)
