@@ -244,9 +244,11 @@ def _postgresql(url: str) -> Engine:
         parsed,
         pool_size=16,
         max_overflow=4,
+        pool_use_lifo=True,  # few are used, and soon know every statement
         hide_parameters=True,
         connect_args={
             "connect_timeout": BUSY_TIMEOUT_S,
+            "prepare_threshold": 1,  # executions, after which a statement is prepared
             "keepalives_idle": 30,
             "tcp_user_timeout": 2 * BUSY_TIMEOUT_S * 1000,
             "options": f"-c lock_timeout={BUSY_TIMEOUT_S}s -c timezone=UTC"
