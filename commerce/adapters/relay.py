@@ -18,7 +18,7 @@ LOOK_EVERY_S = 5.0
 MISSED_AFTER = timedelta(seconds=5)
 """An event that was not told for so long was missed: its worker died, or the broker was down."""
 
-LINGER_S = 0.05
+LINGER_S = 0.25
 """Those that are placed within it of each other are told together."""
 
 QUIET_S = 60.0
