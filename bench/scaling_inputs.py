@@ -51,11 +51,11 @@ def _documented(cpu_ms: Sequence[float], *others: float) -> Measured:
 
 
 DOCUMENTED: Mapping[Who, Measured] = {
-    Who.OFFLINE: _documented((23.8, 31.3, 2.9, 0, 0.3, 8.3), 24.2, 751, 4, 4.6),
-    Who.OFFLINE_HTTP: _documented((23.5, 34.2, 3.1, 9.7, 0, 9.3), 20.9, 946, 4, 4.6),
-    Who.ONLINE: _documented((55.5, 68.0, 2.8, 14.3, 10.2, 14.7), 11.9, 1438, 7, 7.6),
-    Who.ONLINE_HTTP: _documented((49.0, 59.8, 3.7, 22.0, 9.3, 15.2), 12.5, 1432, 7, 7.6),
-    Who.NAIVE_TUNED: _documented((75.3, 67.3, 2.7, 0, 0, 10.3), 12.3, 1605, 7, 7.5),
+    Who.OFFLINE: _documented((20.2, 22.2, 2.4, 0.2, 0.2, 4.2), 35.2, 426, 4, 4.6),
+    Who.OFFLINE_HTTP: _documented((20.2, 23.4, 2.5, 7.6, 0.2, 5.2), 30.9, 574, 4, 4.6),
+    Who.ONLINE: _documented((47.6, 51.6, 2.4, 12.8, 9.0, 8.0), 14.5, 1219, 7, 7.6),
+    Who.ONLINE_HTTP: _documented((41.6, 46.4, 2.7, 17.8, 7.8, 7.2), 15.9, 1149, 7, 7.6),
+    Who.NAIVE_TUNED: _documented((61.0, 53.8, 2.3, 0, 0, 5.6), 15.2, 1230, 7, 7.5),
 }
 DOCUMENTED_CORES = 2
 """The figures of docs/performance.md for PostgreSQL, and the machine they are from."""
