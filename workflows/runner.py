@@ -55,7 +55,7 @@ def strict_runner() -> WorkflowRunner:
 def plain_runner() -> WorkflowRunner:
     """Runs share the modules, which keep no state, once the tests have seen that they may.
 
-    The sandbox was a third of a worker's CPU, and keeps nothing from a module that is passed
-    through it, as all but one of ours must be (docs/adr/0018).
+    The sandbox was a third of a worker's CPU; without importing modules anew for each run, which
+    was most of that, it keeps nothing from them (docs/adr/0018).
     """
     return _Plain()

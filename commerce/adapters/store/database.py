@@ -187,12 +187,12 @@ def run_later(tx: Session, statement: Executable, **parameters: Any) -> None:
     PostgreSQL gets it with those after it, up to one that is waited for or the commit, and an
     error of it is raised there.
     """
-    tx.connection().execute(statement, parameters, execution_options=LATER)
+    tx.connection().execute(statement, parameters, execution_options=LATER).close()
 
 
 def run_many_later(tx: Session, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same for many rows at once; at least one."""
-    tx.connection().execute(statement, rows, execution_options=LATER)
+    tx.connection().execute(statement, rows, execution_options=LATER).close()
 
 
 @contextmanager

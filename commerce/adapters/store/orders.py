@@ -121,7 +121,7 @@ class SqlOrders:
                 return refuse(RefusalReason.CART_CHANGED)
         now = self._database.now()
         committed = self._stock.commit(tx, checkout)
-        # From here on others wait for these rows, until the commit: nothing is waited for.
+        # From the number on others wait until the commit: nothing after it is waited for here.
         number = self._next_number(tx, snapshot.store.order_prefix)
         total = self._write(tx, checkout, snapshot, number, payment_id)
         run_later(tx, _CONVERT_CART, this=request.cart_id, updated_at=now)
