@@ -18,7 +18,8 @@ from bench.baseline_worker import READY
 from bench.baselines import FLOOR, FLOOR_UPDATE, NAIVE
 from bench.children import child, python
 from bench.stage import Stage, server_metrics
-from cli.embedded import LOOPBACK, require_free, temporal_program
+from cli.embedded import temporal_program
+from cli.ports import LOOPBACK, require_free
 from client import OrderPlaced
 from commerce.adapters.temporal import connect
 from commerce.contract import WORKFLOW_TYPE, CheckoutRequest, workflow_id

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from bench.load import (
     settled,
 )
 from bench.stage import Kind, Stage, a_stage, carts, stock
+from cli.ports import free_ports
 
 LINES = (1, 5, 20, 80, 161)
 BLOCK = 5
@@ -236,7 +236,7 @@ async def workers(console: Console, kind: Kind, blocks: int, port: int) -> None:
 @asynccontextmanager
 async def _one_more(stage: Stage, n: int) -> AsyncGenerator[int]:
     """Another worker process like the one that runs; its process id, once it is ready."""
-    health, metrics = _free_port(), _free_port()
+    health, metrics = free_ports(2)
     environment = {
         **psutil.Process(stage.running.worker_pid).environ(),
         "CHECKOUT_HEALTH_PORT": str(health),
@@ -267,9 +267,3 @@ async def _is_ready(http: httpx.AsyncClient, url: str) -> bool:
         return (await http.get(url)).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +22,7 @@ from temporalio.client import Client
 from cli.common import said
 from cli.data_dir import Running, announce, owned, prepare
 from cli.errors import CliError
+from cli.ports import LOOPBACK, free_ports, require_free
 from cli.setup import set_up_embedded
 from commerce.adapters.payments.sandbox import SandboxError, SandboxGateway
 from commerce.adapters.store.database import Database
@@ -34,7 +34,6 @@ START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40
 POLL_S = 0.1
 RESTART_PAUSE_S = 0.5
-LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -149,8 +148,8 @@ class Embedded:
         is_sandbox = settings.gateway is not GatewayKind.STRIPE
         self.gateway_url = f"http://{LOOPBACK}:{ports.gateway}" if is_sandbox else ""
         self._settings = settings
-        self._health_port = _free_port()
-        ports_of = {name: _free_port() for name in ("worker", "api")}
+        self._health_port, of_worker, of_api = free_ports(3)
+        ports_of = {"worker": of_worker, "api": of_api}
         self.metrics = {name: f"http://{LOOPBACK}:{p}/metrics" for name, p in ports_of.items()}
         environment = {
             name: value
@@ -375,26 +374,3 @@ async def _answers(address: str) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def require_free(port: int) -> None:
-    """Nothing listens there yet.
-
-    Raises:
-        CliError: Something does.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except (OSError, OverflowError):
-            raise CliError(
-                f"port {port} is in use: choose others with --temporal-port, --ui-port,"
-                " --api-port, --gateway-port"
-            ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

@@ -1,9 +1,13 @@
 """Ready-made values for tests: a store that is open, products on the shelf, carts ready to go."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import event
 
 from commerce.adapters.store.catalog import Product
-from commerce.adapters.store.database import Database
+from commerce.adapters.store.database import Database, utc_now
 from commerce.adapters.store.sql_store import SqlStore, build_store
 from commerce.adapters.tokens import SealedTokens
 from commerce.contract import Checkout, CheckoutRequest, workflow_id
@@ -130,6 +134,19 @@ def request(cart_id: str, key: str = "", **changes: object) -> CheckoutRequest:
 def checkout(cart_id: str, key: str = "", run: str = "run", **changes: object) -> Checkout:
     """A run of the checkout of a cart."""
     return Checkout(id=f"{workflow_id(cart_id)}/{run}", request=request(cart_id, key, **changes))
+
+
+def undurable(url: str, now: Callable[[], datetime] = utc_now) -> Database:
+    """A database that waits for no disk, as PostgreSQL does not in tests: nobody cuts the power."""
+    database = Database(url, now)
+    if database.is_sqlite:
+        for engine in database.engines:
+            event.listen(engine, "connect", _wait_for_no_disk)
+    return database
+
+
+def _wait_for_no_disk(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def build(database: Database, hold_ttl: timedelta = timedelta(minutes=15)) -> SqlStore:

@@ -12,11 +12,11 @@ import psutil
 from temporalio.client import Client
 
 from cli.data_dir import find_running, load_settings
+from cli.ports import free_ports
 from client import CheckoutClient
 from commerce.adapters.codec import PayloadEncryption, encrypted
 from commerce.adapters.payments.sandbox import SandboxGateway
 from commerce.adapters.store.sql_store import SqlStore, open_store
-from tests.programs import free_port
 from tests.server import connected
 from workflows.payloads import checkout_data_converter
 
@@ -76,7 +76,9 @@ async def checkout(*arguments: str) -> tuple[int | None, str]:
 @asynccontextmanager
 async def a_dev(data_dir: Path) -> AsyncGenerator[Dev]:
     """``checkout dev`` on free ports, ready; killed at the end if it still runs."""
-    ports = [f"--{name}-port={free_port()}" for name in ("temporal", "ui", "api", "gateway")]
+    names = ("temporal", "ui", "api", "gateway")
+    found = zip(names, free_ports(len(names)), strict=True)
+    ports = [f"--{name}-port={port}" for name, port in found]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, "dev", "--data-dir", str(data_dir), *ports,
         stdout=asyncio.subprocess.PIPE,

@@ -1,9 +1,10 @@
 """The programs that tests start, all from PyPI, and ports for them."""
 
 import shutil
-import socket
 import sys
 from pathlib import Path
+
+from cli.ports import free_ports
 
 
 def program(name: str) -> str:
@@ -14,6 +15,5 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nothing listens yet."""
+    return free_ports(1)[0]

@@ -9,8 +9,9 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 
 from cli.embedded import temporal_arguments
+from cli.ports import free_ports
 from commerce.adapters.codec import PayloadEncryption, encrypted
-from tests.programs import free_port, program
+from tests.programs import program
 from workflows.payloads import checkout_data_converter
 
 ATTEMPTS = 3
@@ -42,8 +43,8 @@ async def a_server(directory: Path, converter: DataConverter = ENCRYPTED) -> Asy
 async def _started(directory: Path) -> tuple[asyncio.subprocess.Process, str]:
     """A server that listens. Ports are free when they are asked for: another may be faster."""
     for _ in range(ATTEMPTS):
-        port = free_port()
-        arguments = temporal_arguments(port, free_port(), directory / "temporal.db")
+        port, ui_port = free_ports(2)
+        arguments = temporal_arguments(port, ui_port, directory / "temporal.db")
         with (directory / "server.log").open("ab") as log:
             server = await asyncio.create_subprocess_exec(
                 program("temporal"), *arguments, *_DELETE_SOON, stdout=log, stderr=log

@@ -18,13 +18,12 @@ from commerce.adapters.events import LogOrderEvents
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.payments.sandbox import LedgerPayment
 from commerce.adapters.relay import OutboxRelay
-from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.adapters.store.sql_store import SqlStore
 from commerce.adapters.tokens import SealedTokens
 from commerce.contract import ABORT_UPDATE, workflow_id
 from commerce.settings import GatewayKind, Settings
-from tests.builders import build, product, usd
+from tests.builders import build, product, undurable, usd
 from tests.faults import Faults
 from tests.payments import HANG_S, Gateway
 from worker import build_worker
@@ -119,7 +118,7 @@ async def a_world(
     It pays at the sandbox gateway, unless the settings that are ``changed`` name another.
     """
     clock = ShiftedClock()
-    database = Database(url or f"sqlite:///{directory}/store.db", clock)
+    database = undurable(url or f"sqlite:///{directory}/store.db", clock)
     upgrade(database)
     store = build(database)
     store.catalog.put([product("apple"), product("pear")])

@@ -19,7 +19,6 @@ from api.webhooks import Receiver
 from client import CheckoutUnavailableError
 from commerce.adapters.payments.opened import open_gateway
 from commerce.adapters.payments.sandbox import SandboxGateway
-from commerce.adapters.store.database import Database
 from commerce.adapters.store.payments import IN_HAND
 from commerce.adapters.store.schema import upgrade
 from commerce.contract import Checkout
@@ -27,7 +26,7 @@ from commerce.domain.payments import PaymentMethod
 from commerce.settings import GatewayKind, Settings
 from sandbox_gateway.webhooks import SIGNATURE_HEADER, signature
 from tests.api.small_schema import World, client_of, small_app
-from tests.builders import TestClock, build, checkout, usd
+from tests.builders import TestClock, build, checkout, undurable, usd
 from tests.store.conftest import Shop
 from tests.storefront import Storefront
 
@@ -85,7 +84,7 @@ class Endpoint:
 @pytest_asyncio.fixture
 async def endpoint(tmp_path: Path) -> AsyncGenerator[Endpoint]:
     clock = TestClock()
-    database = Database(f"sqlite:///{tmp_path}/store.db", clock)
+    database = undurable(f"sqlite:///{tmp_path}/store.db", clock)
     upgrade(database)
     shop, told = Shop(build(database), clock), Told()
     shop.stock(apple=100)

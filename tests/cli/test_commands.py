@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from cli.app import main
 from cli.data_dir import load_settings
+from cli.ports import free_ports
 from cli.show import print_order
 from commerce.adapters.store.sql_store import open_store
 from commerce.domain.money import Money
@@ -352,7 +353,7 @@ def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str
         taken.listen()
         port = str(taken.getsockname()[1])
         options = ("--temporal-port", "--ui-port", "--api-port", "--gateway-port")
-        ports = {**{each: str(free_port()) for each in options}, which: port}
+        ports = {**dict(zip(options, map(str, free_ports(4)), strict=True)), which: port}
         words = [word for option in ports.items() for word in option]
         result = run(command, "--data-dir", str(tmp_path), *words)
     assert_one_line_error(result, port, "in use")

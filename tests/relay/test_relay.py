@@ -15,7 +15,7 @@ from commerce.adapters.relay import MISSED_AFTER, OutboxRelay
 from commerce.adapters.store.database import Database
 from commerce.adapters.store.schema import upgrade
 from commerce.contract import OrderEvent
-from tests.builders import EMAIL, TestClock, build, checkout
+from tests.builders import EMAIL, TestClock, build, checkout, undurable
 from tests.store.conftest import SECOND, Shop
 
 DEADLINE_S = 30
@@ -98,7 +98,7 @@ class Statements:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     clock = TestClock()
-    database = Database(f"sqlite:///{tmp_path}/store.db", clock)
+    database = undurable(f"sqlite:///{tmp_path}/store.db", clock)
     upgrade(database)
     shop = Shop(build(database), clock)
     shop.stock(apple=None)

@@ -23,7 +23,7 @@ from commerce.domain.carts import Cart, CartSnapshot, CartStatus
 from commerce.domain.checks import Check
 from commerce.domain.errors import Operation, Refusal, RefusalReason, refuse
 from commerce.domain.orders import Order
-from tests.builders import TestClock, build, cart, product, unnumbered
+from tests.builders import TestClock, build, cart, product, undurable, unnumbered
 from tests.conftest import Server
 
 HOLD_TTL = timedelta(minutes=15)
@@ -281,7 +281,7 @@ def new_url(
 @pytest.fixture
 def empty(new_url: Callable[[], str]) -> Iterator[Database]:
     """A database with nothing in it."""
-    database = Database(new_url())
+    database = undurable(new_url())
     yield database
     database.close()
 
@@ -295,7 +295,7 @@ class Opened:
 
     @classmethod
     def at(cls, url: str) -> Self:
-        databases = Database(url), Database(url)
+        databases = undurable(url), undurable(url)
         upgrade(databases[0])
         opened = cls(databases)
         opened.keep()
