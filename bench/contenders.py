@@ -79,7 +79,7 @@ class Contender:
         run_of: The id of a cart's run.
         pids: Of the processes that do the work, but for the caller.
         metrics: Where its Temporal server counts.
-        share: The part of the others' orders that it gets, for it is slow.
+        share: The part of the others' orders that it gets in a block, for it is slow.
     """
 
     who: Who

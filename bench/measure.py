@@ -1,11 +1,10 @@
 """The measuring itself: contenders take turns, so that whatever disturbs one disturbs all.
 
-Alone: one order at a time, each when the run before has ended. In the crowd: blocks of many orders,
-``CROWD`` at a time; they give throughput and, once all their runs have ended, CPU.
+Alone: a row of orders, each some time after the run before has ended. In the crowd: blocks of many
+orders, ``CROWD`` at a time; they give throughput and, once all their runs have ended, CPU.
 """
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from bench.contenders import PAID_ONLINE, Basket, Contender, Who
 from bench.probes import actions, cpu_seconds, memory_mib
 from bench.stage import Stage, carts, pay, stock
 from cli.errors import CliError
-from commerce.contract import SWEEP_SCHEDULE_ID, WORKFLOW_TYPE
+from commerce.contract import SWEEP_SCHEDULE_ID
 
 LINES = 5
 CROWD = 20
@@ -30,12 +29,11 @@ QUIET_S = 0.3
 """After all runs of a block have ended: what the relay and the gateway still have to tell."""
 
 PAUSE_S = 0.1
-"""The same after a single order."""
+"""The same after a single order, of whichever contender."""
 
 COUNTERS_S = 2.5
 """The server brings its counters up to date once a second."""
 
-SEED = 7
 CLIENT = "client"
 """The process of the callers: this one."""
 
@@ -77,18 +75,13 @@ class Plan:
     orders: int
     block: int
 
-    def alone(self, contender: Contender) -> int:
-        """Orders of a contender in a round, one at a time."""
-        return max(2, round(self.orders * contender.share))
-
     def crowd(self, contender: Contender) -> int:
         """Orders of a contender in a block."""
         return max(CROWD, round(self.block * contender.share))
 
     def total(self, contender: Contender) -> int:
         """All its orders, with those to warm up and those whose traces are counted."""
-        each = self.alone(contender) + self.crowd(contender)
-        return WARM_UP + self.rounds * each + self.alone(contender)
+        return WARM_UP + self.rounds * (self.orders + self.crowd(contender)) + self.orders
 
 
 class Measurement:
@@ -103,7 +96,6 @@ class Measurement:
         self._told = told
         self._baskets: dict[Who, Iterator[Basket]] = {}
         self._ended: Counter[tuple[str, str]] = Counter()
-        self._order = random.Random(SEED)
         self.measured = {each.who: Measured() for each in contenders}
         self.memory: dict[str, float] = {}
 
@@ -113,7 +105,8 @@ class Measurement:
         for contender in self._contenders:
             await self._block(contender, WARM_UP)
         for n in range(self._plan.rounds):
-            await self._alone()
+            for contender in _rotated(self._contenders, n):
+                await self._alone(contender)
             for contender in _rotated(self._contenders, n):
                 await self._crowd(contender)
         self.memory = memory_mib(self._stage.pids)
@@ -133,20 +126,17 @@ class Measurement:
             baskets = [Basket(*each) for each in zip(ids, payments, strict=True)]
             self._baskets[contender.who] = iter(baskets)
 
-    async def _alone(self) -> None:
-        """A round of single orders, in an order of its own each time."""
-        left = {each.who: self._plan.alone(each) for each in self._contenders}
-        for measured in self.measured.values():
-            measured.alone_ms.append([])
-        while any(left.values()):
-            turn = [each for each in self._contenders if left[each.who]]
-            self._order.shuffle(turn)
-            for contender in turn:
-                left[contender.who] -= 1
-                basket = next(self._baskets[contender.who])
-                latency_ms = await self._timed(contender, basket)
-                self.measured[contender.who].alone_ms[-1].append(latency_ms)
-                await _end_of_run(contender, basket)
+    async def _alone(self, contender: Contender) -> None:
+        """A row of orders: by turns order by order, a server would rest while others are served.
+
+        The development server as it comes saves up reads while it rests, and is twice as fast then.
+        """
+        latencies_ms: list[float] = []
+        for _ in range(self._plan.orders):
+            basket = next(self._baskets[contender.who])
+            latencies_ms.append(await self._timed(contender, basket))
+            await _end_of_run(contender, basket)
+        self.measured[contender.who].alone_ms.append(latencies_ms)
 
     async def _crowd(self, contender: Contender) -> None:
         count = self._plan.crowd(contender)
@@ -207,7 +197,7 @@ class Measurement:
         """Events, bytes and actions; they hardly vary, so that once is enough."""
         before = await self._actions(contender)
         measured = self.measured[contender.who]
-        count = self._plan.alone(contender)
+        count = self._plan.orders
         baskets = [next(self._baskets[contender.who]) for _ in range(count)]
         for basket in baskets:
             await self._timed(contender, basket)
@@ -241,7 +231,6 @@ def _rotated(contenders: Sequence[Contender], by: int) -> list[Contender]:
 
 
 async def _end_of_run(contender: Contender, basket: Basket) -> None:
-    """What follows the answer is not to disturb who comes next."""
+    """What follows the answer is not to disturb the next order."""
     await contender.client.get_workflow_handle(contender.run_of(basket.cart_id)).result()
-    if contender.workflow_type == WORKFLOW_TYPE:
-        await asyncio.sleep(PAUSE_S)
+    await asyncio.sleep(PAUSE_S)
