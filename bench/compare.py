@@ -68,7 +68,7 @@ def _publish(result: Result) -> None:
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=8, show_default=True)
 @click.option(
     "--orders",
     type=click.IntRange(2),

@@ -1,6 +1,6 @@
 """The measuring itself: contenders take turns, so that whatever disturbs one disturbs all.
 
-Alone: a row of orders, each some time after the run before has ended. In the crowd: blocks of many
+Alone: a row of orders, each when the run before has ended. In the crowd: blocks of many
 orders, ``CROWD`` at a time; they give throughput and, once all their runs have ended, CPU.
 """
 
@@ -27,9 +27,6 @@ ENDED_S = 60.0
 POLL_S = 0.05
 QUIET_S = 0.3
 """After all runs of a block have ended: what the relay and the gateway still have to tell."""
-
-PAUSE_S = 0.1
-"""The same after a single order, of whichever contender."""
 
 COUNTERS_S = 2.5
 """The server brings its counters up to date once a second."""
@@ -127,9 +124,9 @@ class Measurement:
             self._baskets[contender.who] = iter(baskets)
 
     async def _alone(self, contender: Contender) -> None:
-        """A row of orders: by turns order by order, a server would rest while others are served.
+        """One order after the other: by turns order by order, a server would rest meanwhile.
 
-        The development server as it comes saves up reads while it rests, and is twice as fast then.
+        As it comes it saves up reads while it rests, and the first few orders are twice as fast.
         """
         latencies_ms: list[float] = []
         for _ in range(self._plan.orders):
@@ -231,6 +228,4 @@ def _rotated(contenders: Sequence[Contender], by: int) -> list[Contender]:
 
 
 async def _end_of_run(contender: Contender, basket: Basket) -> None:
-    """What follows the answer is not to disturb the next order."""
     await contender.client.get_workflow_handle(contender.run_of(basket.cart_id)).result()
-    await asyncio.sleep(PAUSE_S)
