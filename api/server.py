@@ -9,6 +9,7 @@ import uvicorn
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
@@ -44,6 +45,10 @@ from commerce.settings import Settings, wrong_setting
 
 SHUTDOWN_GRACE_S = 5
 """Beyond the deadline of a checkout: every one that runs is answered before the server ends."""
+
+KEEP_ALIVE_S = 75
+"""For longer than clients and proxies keep a connection that rests, 60 seconds as a rule: a request
+that they send while the server closes it is lost, and an order is nothing to send again blindly."""
 
 logger = logging.getLogger("checkout.api")
 
@@ -142,6 +147,20 @@ def token_issuer(settings: Settings) -> TokenIssuer | None:
     return TokenIssuer(secret.encode(), settings.customer_issuer, settings.customer_audience)
 
 
+def http_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """How the app is served over HTTP."""
+    return uvicorn.Config(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        access_log=False,  # a GET's query would be in it, with what only the shopper may know
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.api_deadline_s + SHUTDOWN_GRACE_S,
+    )
+
+
 async def run(settings: Settings, telemetry: Telemetry) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is under way."""
     codec = PayloadEncryption.parse(settings.codec_keys.get_secret_value())
@@ -153,16 +172,7 @@ async def run(settings: Settings, telemetry: Telemetry) -> None:
         pydantic_data_converter, codec, runtime=telemetry.runtime, plugins=telemetry.plugins
     )
     app = build_app(settings, store, CheckoutClient(temporal, settings.task_queue))
-    config = uvicorn.Config(
-        telemetry.serve(app),
-        host=settings.api_host,
-        port=settings.api_port,
-        access_log=False,  # a GET's query would be in it, with what only the shopper may know
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=settings.api_deadline_s + SHUTDOWN_GRACE_S,
-    )
-    await uvicorn.Server(config).serve()
+    await uvicorn.Server(http_config(settings, telemetry.serve(app))).serve()
     store.database.close()
 
 

@@ -14,7 +14,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from api.identity import TokenIssuer
-from api.server import build_app, token_issuer
+from api.server import build_app, http_config, token_issuer
 from commerce.domain.stores import DEFAULT_STORE, Store
 from commerce.domain.taxes import TaxRate
 from tests.builders import TOKEN_KEY
@@ -249,10 +249,8 @@ async def a_storefront(world: World, deadline_s: int = 20) -> AsyncGenerator[Sto
     )
     issuer = token_issuer(settings)
     assert issuer is not None
-    config = uvicorn.Config(
-        build_app(settings, world.store, world.client), log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
+    app = build_app(settings, world.store, world.client)
+    server = uvicorn.Server(http_config(settings, app))
     # The protocol is named, or asyncio leaves Nagle's algorithm on: 40 ms for every answer.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))

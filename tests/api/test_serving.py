@@ -11,6 +11,8 @@ import httpx
 import pytest
 import uvicorn
 
+from api.server import http_config
+from commerce.settings import Settings
 from tests.api.small_schema import (
     World,
     ask,
@@ -120,3 +122,8 @@ async def test_a_client_that_leaves_within_its_body_is_no_incident(
         writer.close()
         await writer.wait_closed()
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_a_connection_that_rests_is_kept_for_longer_than_by_those_who_connect(world: World) -> None:
+    """Who waits for 60 seconds, as proxies do, sends nothing into a connection that closes."""
+    assert http_config(Settings(), small_app(world)).timeout_keep_alive > 60
