@@ -16,21 +16,28 @@ _STATES = {
 }
 
 
+def known_of_order(number: str, token: str) -> Object:
+    """The fields of ``CustomerOrder`` that a checkout's answer has already."""
+    return {
+        "id": uid(number),
+        "number": number,
+        "order_number": number,
+        "increment_id": number,
+        "token": token,
+    }
+
+
 def order_object(order: Order, token: str) -> Object:
     """``CustomerOrder``; what happens after checkout, such as shipments, is none of ours."""
     placed = f"{order.created_at:%Y-%m-%d %H:%M:%S}"
     shipping = next((each for each in ShippingMethod if each == order.shipping_method), None)
     return {
-        "id": uid(order.number),
-        "number": order.number,
-        "order_number": order.number,
-        "increment_id": order.number,
+        **known_of_order(order.number, token),
         "order_date": placed,
         "created_at": placed,
         "order_status_change_date": placed,
         "status": order.status.label,
         "state": _STATES[order.status],
-        "token": token,
         "email": order.email,
         "customer_info": {
             "firstname": order.billing_address.firstname,

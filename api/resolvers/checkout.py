@@ -4,12 +4,14 @@
 every era; ``completeOrder`` in its payload only, with the finer reason in the extensions.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from ariadne import MutationType
+from graphql import FieldNode
 
 from api.errors import ApiError
-from api.present.orders import order_object
+from api.present.orders import known_of_order, order_object
 from api.present.values import Object, uid
 from api.resolvers.delivery import choose_payment
 from api.services import Context, Info, checked_cart_id, in_store
@@ -110,7 +112,11 @@ async def complete_order(
 
 
 def _placed(context: Context, answered: OrderPlaced) -> Object:
+    known = known_of_order(answered.order_number, answered.token)
+
     async def order_v2(info: Info) -> Object:
+        if _asks_only_for(known, info):
+            return known
         order = await in_store(context.services.order_book.find, answered.order_number)
         assert order is not None, "an answered order exists"
         return order_object(order, answered.token)
@@ -121,6 +127,16 @@ def _placed(context: Context, answered: OrderPlaced) -> Object:
         "orderV2": order_v2,
         "errors": [],
     }
+
+
+def _asks_only_for(known: Container[str], info: Info) -> bool:
+    return all(
+        isinstance(each, FieldNode)
+        and (each.name.value in known or each.name.value == "__typename")
+        for node in info.field_nodes
+        if node.selection_set
+        for each in node.selection_set.selections
+    )
 
 
 def _code_and_message(answered: Answered, pending: RefusalCode) -> tuple[RefusalCode | None, str]:

@@ -310,6 +310,35 @@ async def test_one_document_places_one_order(market: Storefront) -> None:
         assert number_of(await market.place(cart_id))
 
 
+ONE_ORDER_TWICE = """
+mutation ($cart: String!) { placeOrder(input: {cart_id: $cart}) {
+  known: orderV2 { __typename id number order_number increment_id token }
+  read: orderV2 { __typename id number order_number increment_id token email }
+  spread: orderV2 { number ...Mail }
+} }
+fragment Mail on CustomerOrder { email }
+"""
+
+
+async def test_what_the_answer_has_is_what_the_store_has(market: Storefront) -> None:
+    told = (await market.post(ONE_ORDER_TWICE, {"cart": await market.a_ready_cart()})).data
+    read = told["placeOrder"]["read"]
+    email = read.pop("email")
+    assert told["placeOrder"]["known"] == read
+    assert told["placeOrder"]["spread"] == {"number": read["number"], "email": email}
+
+
+async def test_what_the_answer_has_is_not_read(
+    shop: Storefront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.world.store.order_book, "find", None)
+    ask = "mutation ($cart: String!) {{ placeOrder(input: {{cart_id: $cart}}) {{ orderV2 {} }} }}"
+    told = await shop.post(ask.format("{ number token }"), {"cart": await shop.a_ready_cart()})
+    assert told.data["placeOrder"]["orderV2"]["token"]
+    told = await shop.post(ask.format("{ email }"), {"cart": await shop.a_ready_cart()})
+    assert told.category == "internal"
+
+
 # -- payment method and order in one mutation -----------------------------------------------------
 
 
