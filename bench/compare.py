@@ -26,6 +26,9 @@ from cli.errors import CliError
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / ".bench"
 MANUAL = ROOT / "docs" / "performance.md"
+PUBLISHED = MANUAL.with_suffix(".json")
+"""The figures of the manual, for who computes with them."""
+
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 FIRST_PORT = 7510
 STAGE_PORTS = 4
@@ -64,6 +67,7 @@ def _machine() -> dict[str, str | int]:
 
 def _publish(result: Result) -> None:
     draw(result, MANUAL.parent / "images")
+    write_json(result, PUBLISHED, raw=False)
     MANUAL.write_text(between(MANUAL.read_text(), START, END, markdown(result)))
 
 

@@ -74,11 +74,13 @@ def print_result(console: Console, result: Result) -> bool:
     return met
 
 
-def write_json(result: Result, file: Path) -> None:
-    """Everything: what was measured, and the figures."""
+def write_json(result: Result, file: Path, *, raw: bool = True) -> None:
+    """The figures and, unless they are to be kept alone, everything that was measured."""
     stages: list[dict[str, Any]] = [
         {
-            **dataclasses.asdict(stage),
+            "database": stage.database,
+            "memory_mib": stage.memory_mib,
+            **({"measured": dataclasses.asdict(stage)["measured"]} if raw else {}),
             "figures": {w: dataclasses.asdict(f) for w, f in figures(stage.measured).items()},
             "targets": [
                 {**dataclasses.asdict(target), "met": target.met}

@@ -13,15 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import scaling_model as model
-from bench.compare import END, RESULTS, ROOT, START
+from bench.compare import END, PUBLISHED, RESULTS, ROOT, START
 from bench.contenders import Who
 from bench.measure import CROWD
 from bench.plots_scaling import COLUMNS, ORDERS, SEED, SWEEPS, Points, draw, point, sweep
 from bench.report import between
 from bench.scaling_inputs import (
     BENCH,
-    DOCUMENTED,
-    DOCUMENTED_CORES,
     LARGE,
     PROCESSES,
     SMALL,
@@ -40,7 +38,7 @@ RUNGS = 6
 # -- Temporal Cloud's bill ----------------------------------------------------------------------
 
 TIERS = ((5, 50.0), (5, 45.0), (10, 40.0), (30, 35.0), (50, 30.0), (100, 25.0))
-"""Millions of actions a month, and dollars for a million of them (docs/model.md)."""
+"""Millions of actions a month, and dollars for a million of them (docs/scaling.md)."""
 
 RETAINED_GB_HOUR = 0.00105
 FAIRNESS = 1.1
@@ -164,18 +162,18 @@ def bill(measured: Mapping[Who, Measured], flat: float | None, days: float) -> S
 
 @click.command()
 @click.option("--inputs", "file", type=click.Path(path_type=Path), help="Else .bench/bench.json.")
-@click.option("--documented", is_flag=True, help="What docs/performance.md says, instead.")
+@click.option("--documented", is_flag=True, help="The figures of docs/performance.md, instead.")
 @click.option("--dollars-per-million-actions", "flat", type=click.FloatRange(0), help="No tiers.")
 @click.option("--retention-days", type=click.FloatRange(1, 90), default=30, show_default=True)
-@click.option("--publish", is_flag=True, help="Into docs/model.md and docs/images.")
+@click.option("--publish", is_flag=True, help="Into docs/scaling.md and docs/images.")
 def main(
     file: Path | None, documented: bool, flat: float | None, retention_days: float, publish: bool
 ) -> None:
     """Orders a second against shards, workers and PostgreSQL; Temporal Cloud's bill. A minute."""
     kept = RESULTS / "bench.json"
-    file = file or (kept if kept.exists() and not documented else None)
+    file = file or (kept if kept.exists() and not documented else PUBLISHED)
     try:
-        cores, measured = read_measured(file) if file else (DOCUMENTED_CORES, dict(DOCUMENTED))
+        cores, measured = read_measured(file)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     whos = {"offline": Who.OFFLINE_HTTP, "paid online": Who.ONLINE_HTTP}

@@ -82,6 +82,17 @@ def test_json_has_measured_values_and_figures(tmp_path: Path) -> None:
     assert {target["met"] for target in stage["targets"]} == {True, False}
 
 
+def test_published_json_has_figures_alone(tmp_path: Path) -> None:
+    write_json(result(), tmp_path / "all.json")
+    write_json(result(), tmp_path / "figures.json", raw=False)
+    whole, figures = (
+        json.loads((tmp_path / f"{of}.json").read_text()) for of in ("all", "figures")
+    )
+    for stage in whole["stages"]:
+        del stage["measured"]
+    assert figures == whole
+
+
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     draw(result(), tmp_path)
     names = {file.name for file in tmp_path.iterdir() if file.read_bytes()[:4] == b"\x89PNG"}

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bench.compare import PUBLISHED
 from bench.contenders import Who
 from bench.plots_scaling import point
-from bench.scaling import OURS, actions_dollars, retained_dollars
+from bench.scaling import MANUAL, OURS, actions_dollars, needs, retained_dollars
 from bench.scaling_inputs import (
     BENCH,
-    DOCUMENTED,
-    DOCUMENTED_CORES,
     LARGE,
     SMALL,
     costs_of,
@@ -35,6 +34,8 @@ from bench.scaling_model import (
 from tests.store import test_statements
 
 HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
+CORES, MEASURED = read_measured(PUBLISHED)
+
 ORDERS = 8000
 SEED = 7
 MEAN_MS = 10.0
@@ -45,7 +46,7 @@ ONE_SHARD = Deployment(write_ms=MEAN_MS, record_ms=0)
 
 
 def offline(**changed: float) -> Costs:
-    return costs_of(Who.OFFLINE_HTTP, DOCUMENTED[Who.OFFLINE_HTTP]).model_copy(update=changed)
+    return costs_of(Who.OFFLINE_HTTP, MEASURED[Who.OFFLINE_HTTP]).model_copy(update=changed)
 
 
 # -- against theory -------------------------------------------------------------------------------
@@ -121,11 +122,16 @@ def test_more_of_what_breaks_first_helps() -> None:
 
 @pytest.mark.parametrize("who", OURS)
 def test_it_predicts_what_the_bench_measured(who: Who) -> None:
-    measured = DOCUMENTED[who]
-    at = BENCH.but(machine_cores=DOCUMENTED_CORES)
+    measured = MEASURED[who]
+    at = BENCH.but(machine_cores=CORES)
     played = Simulation(costs_of(who, measured), at, 400, SEED).closed(20)
     assert played.per_second == pytest.approx(measured.per_second, rel=0.3)
     assert played.p50_ms == pytest.approx(measured.p50_ms, rel=0.35)
+
+
+def test_the_manual_has_the_costs_that_were_published_last() -> None:
+    """Else ``python -m bench.scaling --documented --publish`` was forgotten."""
+    assert needs(MEASURED).markdown() in MANUAL.read_text()
 
 
 @pytest.mark.parametrize(("history", "journey"), [("place", OFFLINE), ("complete", ONLINE)])
@@ -209,7 +215,7 @@ def bench_json(**changed: object) -> str:
             "history_kib": each.history_kib,
             "events": 10,
         }
-        for who, each in DOCUMENTED.items()
+        for who, each in MEASURED.items()
     }
     stage = {"database": "PostgreSQL", "figures": figures, "memory_mib": {}} | changed
     return json.dumps({"machine": {"cores": 2}, "plan": {}, "stages": [stage]})
@@ -218,7 +224,7 @@ def bench_json(**changed: object) -> str:
 def test_what_the_bench_wrote_is_read(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     file.write_text(bench_json())
-    assert read_measured(file) == (2, DOCUMENTED)
+    assert read_measured(file) == (2, MEASURED)
 
 
 @pytest.mark.parametrize(
