@@ -353,7 +353,8 @@ def test_a_port_in_use_is_a_clear_error(tmp_path: Path, command: str, which: str
         taken.listen()
         port = str(taken.getsockname()[1])
         options = ("--temporal-port", "--ui-port", "--api-port", "--gateway-port")
-        ports = {**dict(zip(options, map(str, free_ports(4)), strict=True)), which: port}
+        free = map(str, free_ports(len(options)))
+        ports = {**dict(zip(options, free, strict=True)), which: port}
         words = [word for option in ports.items() for word in option]
         result = run(command, "--data-dir", str(tmp_path), *words)
     assert_one_line_error(result, port, "in use")

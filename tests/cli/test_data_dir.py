@@ -7,11 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from sqlalchemy import text
-
 from cli.data_dir import Running, announce, find_running, owned, prepare
-from cli.ports import free_ports
-from commerce.adapters.store.sql_store import open_store
 
 RUNNING = Running(
     pid=1,
@@ -75,19 +71,3 @@ def test_what_is_written_while_it_runs_is_nobody_elses(tmp_path: Path) -> None:
         assert os.umask(0o022) == 0o022
     finally:
         os.umask(before)
-
-
-def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
-    """Other tests do not: what production does is looked at here."""
-    database = open_store(prepare(tmp_path)).database
-    for engine in database.engines:
-        with engine.connect() as connection:
-            asked = ("synchronous", "journal_mode")
-            said = [connection.execute(text(f"PRAGMA {each}")).scalar() for each in asked]
-            assert said == [2, "wal"]  # 2 is FULL
-    database.close()
-
-
-def test_ports_that_are_found_together_are_not_the_same() -> None:
-    found = free_ports(500)
-    assert len(set(found)) == 500
